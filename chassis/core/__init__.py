@@ -1,0 +1,1 @@
+"""Names, units, ids and errors: standard library only, no wire in sight."""

@@ -1,0 +1,252 @@
+"""JetStream: publish until it is stored, pull one message per free slot, acknowledge with confirmation."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import PubAck
+from nats.js.errors import NotFoundError
+
+from chassis.core.errors import UpstreamUnavailable
+from chassis.core.subjects import (
+    HEADER_CAUSATION_ID,
+    HEADER_CORRELATION_ID,
+    HEADER_MESSAGE_TYPE,
+    HEADER_MSG_ID,
+)
+from chassis.io import correlation, logs, metrics
+from chassis.io.topology import consumer_spec, ensure_topology
+
+__all__ = ["Bus", "Delivery", "Outgoing"]
+
+_log = logs.get_logger(__name__)
+_FETCH_SECONDS = 5.0
+_PUBLISH_TRY_SECONDS = 3.0
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be published: subject, protobuf payload, its full type name and its deterministic identity."""
+
+    subject: str
+    payload: bytes
+    message_type: str
+    msg_id: str
+    correlation_id: str = ""
+    causation_id: str = ""
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers it travels with."""
+        headers = {
+            HEADER_MSG_ID: self.msg_id,
+            HEADER_MESSAGE_TYPE: self.message_type,
+            HEADER_CORRELATION_ID: self.correlation_id or correlation.current(),
+            HEADER_CAUSATION_ID: self.causation_id,
+        }
+        return {name: value for name, value in headers.items() if value}
+
+
+class Delivery:
+    """One message in hand; its verbs say what the broker does next."""
+
+    def __init__(self, msg: Msg) -> None:
+        self._msg = msg
+        self.subject: str = msg.subject
+        self.data: bytes = msg.data
+        self.headers: Mapping[str, str] = msg.headers or {}
+        self.deliveries: int = int(msg.metadata.num_delivered or 1)
+
+    @property
+    def msg_id(self) -> str:
+        """Identity given by the publisher; the stream position when it gave none."""
+        meta = self._msg.metadata
+        return self.headers.get(HEADER_MSG_ID) or f"{meta.stream}:{meta.sequence.stream}"
+
+    @property
+    def message_type(self) -> str:
+        """Full protobuf name of the payload."""
+        return self.headers.get(HEADER_MESSAGE_TYPE, "")
+
+    @property
+    def correlation_id(self) -> str:
+        """The request of a user that this belongs to."""
+        return self.headers.get(HEADER_CORRELATION_ID, "")
+
+    async def ack(self) -> None:
+        """Done: the broker forgets it, and has confirmed that it did."""
+        try:
+            await self._msg.ack_sync(timeout=5.0)
+        except (NatsError, TimeoutError) as error:
+            # Harmless: it comes again, and deterministic ids absorb the repetition.
+            _log.warning("an acknowledgement was not confirmed; the message will come again", error=repr(error))
+
+    async def retry(self, delay_seconds: float) -> None:
+        """Not now: the broker delivers it again after the delay."""
+        with suppress(NatsError):
+            await self._msg.nak(delay=delay_seconds or None)
+
+    async def reject(self) -> None:
+        """Never again."""
+        with suppress(NatsError):
+            await self._msg.term()
+
+    async def keep(self) -> None:
+        """Still at it: the broker starts counting anew."""
+        with suppress(NatsError):
+            await self._msg.in_progress()
+
+
+Handler = Callable[[Delivery], Awaitable[None]]
+
+
+class Bus:
+    """One connection to the broker."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._jetstream = client.jetstream(timeout=5.0)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, name: str, inbox_prefix: str = "_INBOX", wait_seconds: float = 30.0) -> AsyncIterator["Bus"]:
+        """Connect, make sure that streams and consumers are there, and stay connected.
+
+        Raises:
+            UpstreamUnavailable: no broker came within `wait_seconds`.
+        """
+        async def on_error(error: Exception) -> None:
+            _log.warning("the message broker reported an error", error=repr(error))
+
+        client = Client()
+        deadline = asyncio.get_running_loop().time() + wait_seconds
+        while True:
+            try:
+                await client.connect(
+                    url, name=name, inbox_prefix=inbox_prefix, error_cb=on_error, allow_reconnect=True,
+                    max_reconnect_attempts=-1, reconnect_time_wait=_PAUSE_SECONDS, connect_timeout=2, ping_interval=10,  # type: ignore[arg-type]
+                )
+                bus = cls(client)
+                await ensure_topology(bus._jetstream)
+                break
+            except (NatsError, OSError, TimeoutError) as error:
+                with suppress(NatsError):
+                    await client.close()
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise UpstreamUnavailable("the message broker does not answer", reason="NATS_UNAVAILABLE") from error
+                client = Client()
+                await asyncio.sleep(_PAUSE_SECONDS)
+        try:
+            yield bus
+        finally:
+            with suppress(NatsError, TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(client.close(), 3.0)
+
+    async def ping(self) -> None:
+        """Raise unless the broker answers."""
+        if not self._client.is_connected:
+            raise UpstreamUnavailable("NATS is not connected", reason="NATS_UNAVAILABLE")
+        await self._client.flush(timeout=2)
+
+    async def publish(self, outgoing: Outgoing, *, patience_seconds: float = 30.0) -> int:
+        """Publish until the broker has stored it and return its position in the stream.
+
+        The same identity is sent every time, so trying again can not store it twice.
+
+        Raises:
+            UpstreamUnavailable: it was not stored within `patience_seconds`.
+        """
+        deadline = asyncio.get_running_loop().time() + patience_seconds
+        while True:
+            try:
+                ack: PubAck = await asyncio.wait_for(
+                    self._jetstream.publish(outgoing.subject, outgoing.payload, timeout=_PUBLISH_TRY_SECONDS, headers=outgoing.headers()),
+                    _PUBLISH_TRY_SECONDS + 1.0,
+                )
+                return int(ack.seq)
+            except (NatsError, OSError, TimeoutError) as error:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise UpstreamUnavailable("the message broker did not store a message", reason="NATS_UNAVAILABLE") from error
+                await self._repair(error)
+
+    async def holds(self, stream: str, sequence: int, msg_id: str) -> bool:
+        """Tell whether a stream still holds the message with this identity at this position."""
+        try:
+            raw = await self._jetstream.get_msg(stream, sequence)
+        except NotFoundError:
+            return False
+        except (NatsError, TimeoutError) as error:
+            raise UpstreamUnavailable("the message broker does not answer", reason="NATS_UNAVAILABLE") from error
+        return (raw.headers or {}).get(HEADER_MSG_ID) == msg_id
+
+    async def pending(self, consumer: str) -> int:
+        """Return how many messages a consumer has not acknowledged yet."""
+        spec = consumer_spec(consumer)
+        try:
+            info = await self._jetstream.consumer_info(spec.stream, spec.name)
+        except (NatsError, TimeoutError) as error:
+            raise UpstreamUnavailable("the message broker does not answer", reason="NATS_UNAVAILABLE") from error
+        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+
+    async def consume(self, consumer: str, handler: Handler, *, slots: int, stopping: asyncio.Event) -> None:
+        """Pull one message per free slot and hand it to `handler`, until `stopping` is set and all hands are empty."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(slots):
+                tasks.create_task(self._slot(consumer, handler, stopping))
+
+    async def _slot(self, consumer: str, handler: Handler, stopping: asyncio.Event) -> None:
+        spec = consumer_spec(consumer)
+        in_flight = metrics.MESSAGES_IN_FLIGHT.labels(consumer)
+        subscription: Any = None
+        try:
+            while not stopping.is_set():
+                try:
+                    if subscription is None:
+                        subscription = await self._jetstream.pull_subscribe_bind(consumer=spec.name, stream=spec.stream)
+                    msg = await _unless(stopping, subscription.fetch(1, timeout=_FETCH_SECONDS))
+                except (TimeoutError, NatsError, json.JSONDecodeError) as error:
+                    if not isinstance(error, TimeoutError | nats.errors.TimeoutError):
+                        subscription = await self._renew(subscription, error)
+                    continue
+                for one in msg or ():
+                    with in_flight.track_inprogress():
+                        await handler(Delivery(one))
+        finally:
+            if subscription is not None:
+                with suppress(NatsError):
+                    await subscription.unsubscribe()
+
+    async def _renew(self, subscription: Any, error: Exception) -> None:
+        if subscription is not None:
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+        await self._repair(error)
+
+    async def _repair(self, error: Exception) -> None:
+        """Wait a little; if streams or consumers are gone (a lost store), declare them again."""
+        await asyncio.sleep(_PAUSE_SECONDS)
+        if isinstance(error, NotFoundError) or "no responders" in str(error).lower() or "no stream" in str(error).lower():
+            with suppress(NatsError, TimeoutError):
+                await ensure_topology(self._jetstream)
+
+
+async def _unless(stopping: asyncio.Event, work: Awaitable[Any]) -> Any:
+    """Return the result of `work`, or None as soon as `stopping` is set."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for future in (task, stop):
+            if not future.done():
+                future.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await future

@@ -1,0 +1,1 @@
+"""Where ingest_svc meets libraries and servers."""

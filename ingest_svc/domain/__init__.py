@@ -1,0 +1,1 @@
+"""Decisions about videos: pure functions over frozen values."""
