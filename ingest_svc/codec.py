@@ -6,7 +6,7 @@ from google.protobuf.any_pb2 import Any as ProtoAny
 from google.protobuf.json_format import ParseDict
 from google.rpc import error_details_pb2, status_pb2
 
-from chassis.core.mediatime import seconds_from_ns
+from chassis.core.mediatime import TimeSpan
 from chassis.core.stages import Outcome, Stage
 from chassis.core.subjects import STAGE_CONTEXT, dead_subject, stage_subject, work_subject
 from chassis.io import correlation
@@ -17,11 +17,11 @@ from chassis.io.stage import outcome_to_proto, stage_from_proto, stage_to_proto,
 from heimdex.common.v1 import blob_pb2, stage_pb2
 from heimdex.ingest.v1 import video_pb2, work_pb2
 from heimdex.metrics.v1 import stage_event_pb2
-from ingest_svc.adapters.progress_store import ScheduledMessage
+from ingest_svc.domain.probe import MediaFacts, VideoTrack
 from ingest_svc.domain.video import DeadLetter, Dispatch, Ended, Fact, Outgoing, RunEnded, Started, Step, Video, VideoState
-from ingest_svc.ports import AttemptRow, SceneRow, SourceFacts, VideoRow
+from ingest_svc.ports import AttemptRow, SceneRow, ScheduledMessage, SourceFacts, VideoRow
 
-__all__ = ["decode_fact", "encode_outgoing", "forget_message", "job_messages", "scene_message", "state_from_proto", "state_to_proto", "step_state_to_proto", "video_message"]
+__all__ = ["decode_fact", "encode_outgoing", "facts_from", "forget_message", "job_messages", "media_info_message", "scene_message", "scene_row", "state_from_proto", "state_to_proto", "step_state_to_proto", "video_message"]
 
 _INVALID_ARGUMENT = 3
 _INTERNAL = 13
@@ -196,17 +196,49 @@ def scene_message(row: SceneRow, media_secret: str) -> video_pb2.Scene:
     return scene
 
 
-def scene_row(scene: video_pb2.Scene, *, start_ns: int, end_ns: int, at: datetime) -> SceneRow:
+def scene_row(scene: video_pb2.Scene, *, span: TimeSpan, at: datetime) -> SceneRow:
     """Return the row of a scene."""
     return SceneRow(
-        id=scene.id, index=scene.index, start_ns=start_ns, end_ns=end_ns, transcript_segment=scene.transcript_segment,
+        id=scene.id, index=scene.index, start_ns=span.start_ns, end_ns=span.end_ns, transcript_segment=scene.transcript_segment,
         combined_text=scene.combined_text, text_recipe=scene.text_recipe, message=scene.SerializeToString(), created_at=at,
     )  # fmt: skip
 
 
-def span_seconds(start_ns: int, end_ns: int) -> tuple[float, float]:
-    """Return a span in seconds, as the API shows it."""
-    return seconds_from_ns(start_ns), seconds_from_ns(end_ns)
+def media_info_message(facts: MediaFacts, filename: str) -> video_pb2.MediaInfo:
+    """Return the facts about a file as users see them."""
+    video, audio = facts.video, facts.audio
+    return video_pb2.MediaInfo(
+        container=",".join(facts.formats), video_codec=video.codec if video else "", audio_codec=audio.codec if audio else "",
+        width=video.width if video else 0, height=video.height if video else 0,
+        rotation_degrees=video.rotation_degrees if video else 0, fps=video.fps if video else 0.0,
+        is_variable_frame_rate=video.is_vfr if video else False, pixel_format=video.pixel_format if video else "",
+        bit_depth=video.bit_depth if video else 0,
+        audio_tracks=[
+            video_pb2.AudioTrack(
+                codec=track.codec, channels=track.channels, sample_rate_hz=track.sample_rate_hz, language=track.language,
+                is_transcribed=audio is not None and track.index == audio.index,
+            )
+            for track in facts.audio_tracks
+        ],
+        video_stream_count=len(facts.video_tracks), subtitle_stream_count=facts.subtitle_stream_count,
+        bit_rate_bps=facts.bit_rate_bps, original_filename=filename,
+    )  # fmt: skip
+
+
+def facts_from(output: work_pb2.MetadataOutput, size_bytes: int) -> MediaFacts:
+    """Return the facts that stage metadata found, as far as the later stages need them: the tracks that were chosen."""
+    info = output.media_info
+    video = None
+    if output.HasField("video_stream_index"):
+        video = VideoTrack(
+            index=output.video_stream_index, codec=info.video_codec, coded_width=info.width, coded_height=info.height, width=info.width,
+            height=info.height, rotation_degrees=info.rotation_degrees, fps=info.fps, is_vfr=info.is_variable_frame_rate,
+            pixel_format=info.pixel_format, bit_depth=info.bit_depth, bit_rate_bps=0, is_default=True,
+        )  # fmt: skip
+    return MediaFacts(
+        formats=tuple(info.container.split(",")), size_bytes=size_bytes, duration_ns=output.duration_ns, bit_rate_bps=info.bit_rate_bps,
+        video=video, audio=None, video_tracks=(video,) if video else (), audio_tracks=(), subtitle_stream_count=info.subtitle_stream_count,
+    )  # fmt: skip
 
 
 def job_messages(rows: list[AttemptRow]) -> list[video_pb2.Job]:

@@ -196,9 +196,14 @@ class VideoApi(video_service_pb2_grpc.VideoServiceServicer):
 
 async def _chunks(requests: AsyncIterator[video_service_pb2.UploadVideoRequest]) -> AsyncIterator[bytes]:
     async for request in requests:
-        if request.WhichOneof("content") != "chunk":
-            raise InvalidInput("the header comes once, first", violations=(FieldViolation("header", "came twice"),))
-        yield request.chunk
+        match request.WhichOneof("content"):
+            case "chunk":
+                yield request.chunk
+            case "finish":
+                return
+            case _:
+                raise InvalidInput("the header comes once, first", violations=(FieldViolation("header", "came twice"),))
+    raise InvalidInput("the upload was cut off; send it again", reason="UPLOAD_INCOMPLETE")
 
 
 def _pipeline_stage(value: int, field: str) -> Stage | None:

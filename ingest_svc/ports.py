@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chassis.io.jetstream import Outgoing as Message
 from ingest_svc.domain.video import Step, VideoState
 
-__all__ = ["AttemptRow", "NewVideo", "SceneRow", "SourceFacts", "TransitionRow", "VideoRow"]
+__all__ = ["AttemptRow", "NewVideo", "ScheduledMessage", "SceneRow", "SourceFacts", "TransitionRow", "VideoRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,14 @@ class NewVideo:
     source_key: str
     title: str
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledMessage:
+    """A message and the earliest time to send it."""
+
+    message: Message
+    not_before: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,10 +151,16 @@ class BlobStore:
         """Return a writer for content that arrives in pieces; use it as an async context manager."""
         return BlobWriter(self._store, check_key(key))
 
+    def local_path(self, key: str) -> Path | None:
+        """Return the file of an object when the store is a folder, to be read only; None for remote stores."""
+        if isinstance(self._store, LocalStore):
+            return Path(self.url.removeprefix("file://")) / check_key(key)
+        return None
+
     async def make_durable(self, key: str) -> None:
         """Wait until the object would survive a power failure; remote stores promise that by themselves."""
-        if isinstance(self._store, LocalStore):
-            path = Path(self.url.removeprefix("file://")) / check_key(key)
+        path = self.local_path(key)
+        if path is not None:
             await asyncio.to_thread(_fsync, path)
 
     async def rename(self, source: str, target: str) -> None:

@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from chassis.io import logs
@@ -34,4 +34,5 @@ def bound_to(value: str | None) -> Iterator[str]:
         with logs.bind(correlation_id=accepted):
             yield accepted
     finally:
-        _current.reset(token)
+        with suppress(ValueError):  # closed in another context: see logs.bind
+            _current.reset(token)

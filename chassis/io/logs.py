@@ -5,7 +5,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -22,7 +22,9 @@ def bind(**fields: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        _bound.reset(token)
+        # A stream that its client abandoned is closed in another context, where there is nothing to restore.
+        with suppress(ValueError):
+            _bound.reset(token)
 
 
 def bound_fields() -> Mapping[str, Any]:

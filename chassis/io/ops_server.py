@@ -31,10 +31,10 @@ async def serve_ops(address: str, health: Health) -> AsyncIterator[None]:
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposition)])
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     host, _, port = address.rpartition(":")
-    await web.TCPSite(runner, host, int(port), shutdown_timeout=0.5).start()
+    await web.TCPSite(runner, host, int(port)).start()
     try:
         yield
     finally:

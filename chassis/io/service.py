@@ -22,7 +22,7 @@ from chassis.io.identity import TokenVerifier
 from chassis.io.ops_server import serve_ops
 from chassis.io.settings import Secret, load, setting
 
-__all__ = ["ChassisSettings", "ServiceContext", "run_service", "running_service"]
+__all__ = ["ChassisSettings", "ServiceContext", "WorkerSettings", "run_service", "running_service"]
 
 T = TypeVar("T")
 _log = logs.get_logger(__name__)
@@ -32,7 +32,6 @@ _log = logs.get_logger(__name__)
 class ChassisSettings:
     """What every service is told."""
 
-    blob_url: str = setting("HEIMDEX_BLOB_URL", "object store: a folder, or an s3://, gs:// or az:// URL")
     nats_url: Secret = setting("HEIMDEX_NATS_URL", "message broker, nats://user:password@host:port")
     nats_inbox_prefix: str = setting("HEIMDEX_NATS_INBOX_PREFIX", "subject prefix of this service's replies", default="_INBOX")
     public_key_file: Path = setting("HEIMDEX_AUTH_PUBLIC_KEY_FILE", "PEM file that verifies tokens")
@@ -43,6 +42,13 @@ class ChassisSettings:
     log_level: str = setting("HEIMDEX_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", default="INFO")
     grace_seconds: float = setting("HEIMDEX_GRACE_SECONDS", "seconds that work in hand may take to finish when stopping", default=3.0)
     reflect: bool = setting("HEIMDEX_REFLECTION", "whether gRPC reflection is served (development)", default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings(ChassisSettings):
+    """What every service is told that does the work of a stage."""
+
+    blob_url: str = setting("HEIMDEX_BLOB_URL", "object store: a folder, or an s3://, gs:// or az:// URL")
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ def verify_signature(secret: str, key: str, expires_at: str, signature: str, *, 
     now = time.time() if now_seconds is None else now_seconds
     if not expires_at.isascii() or not expires_at.isdigit() or len(expires_at) > 12:  # noqa: PLR2004  # seconds until the year 33658
         raise PermissionDenied("the link is not valid", reason="LINK_INVALID")
-    if not hmac.compare_digest(_signature(secret, key, int(expires_at)), signature):
+    if not hmac.compare_digest(_signature(secret, key, int(expires_at)).encode(), signature.encode()):
         raise PermissionDenied("the link is not valid", reason="LINK_INVALID")
     if now >= int(expires_at):
         raise PermissionDenied("the link has expired; ask for the object again to get a new one", reason="LINK_EXPIRED")

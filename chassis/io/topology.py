@@ -49,6 +49,7 @@ def _stream_config(spec: StreamSpec) -> StreamConfig:
 
 def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
     return ConsumerConfig(
+        name=spec.name,  # with it the request's subject carries the filter, which the broker's permissions check
         durable_name=spec.name,
         filter_subject=spec.subject,
         ack_policy=AckPolicy.EXPLICIT,

@@ -8,9 +8,9 @@ from typing import Any
 from chassis.core.errors import NotFound
 from chassis.core.stages import Stage
 from chassis.io.postgres import Database, load_queries
-from ingest_svc.adapters.progress_store import VIDEO_CHANNEL
+from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.adapters.rows import attempt_row, scene_row, transition_row, video_row
-from ingest_svc.ports import AttemptRow, SceneRow, TransitionRow, VideoRow
+from ingest_svc.ports import AttemptRow, SceneRow, ScheduledMessage, TransitionRow, VideoRow
 
 __all__ = ["LibraryStore", "MetadataChange"]
 
@@ -66,7 +66,7 @@ class LibraryStore:
             await connection.execute(_Q["notify"], VIDEO_CHANNEL, video_id)
         return await self.get_video(owner_id, video_id)
 
-    async def delete_video(self, owner_id: str, video_id: str, outgoing: Sequence[Any]) -> None:
+    async def delete_video(self, owner_id: str, video_id: str, outgoing: Sequence[ScheduledMessage]) -> None:
         """Remove a video with its rows, and decide to send what makes others forget it.
 
         Raises:
@@ -81,7 +81,7 @@ class LibraryStore:
                     _Q["insert_outbox"], message.msg_id, message.subject, message.message_type, message.payload,
                     message.correlation_id, one.not_before,
                 )  # fmt: skip
-            await connection.execute(_Q["notify"], "heimdex_outbox", "")
+            await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
             await connection.execute(_Q["notify"], VIDEO_CHANNEL, video_id)
 
     async def list_failed(

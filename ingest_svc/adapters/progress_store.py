@@ -9,22 +9,13 @@ from chassis.core.stages import Outcome
 from chassis.io.jetstream import Outgoing as Message
 from chassis.io.postgres import Connection, Database, load_queries
 from ingest_svc.adapters.rows import step_values, video_from, video_values
+from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.domain.video import Outgoing, Step, StepState, Video
-from ingest_svc.ports import NewVideo, SourceFacts
+from ingest_svc.ports import NewVideo, ScheduledMessage, SourceFacts
 
-__all__ = ["OUTBOX_CHANNEL", "VIDEO_CHANNEL", "DueMessage", "OverdueStep", "ProgressStore", "ScheduledMessage"]
+__all__ = ["DueMessage", "OverdueStep", "ProgressStore"]
 
-OUTBOX_CHANNEL = "heimdex_outbox"
-VIDEO_CHANNEL = "heimdex_video"
 _Q = load_queries("ingest_svc")
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduledMessage:
-    """A message and the earliest time to send it."""
-
-    message: Message
-    not_before: datetime
 
 
 @dataclass(frozen=True, slots=True)

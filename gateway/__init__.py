@@ -1,0 +1,1 @@
+"""HTTP/JSON in, gRPC out: serves any annotated descriptor set and knows no business rule."""

@@ -1,0 +1,1 @@
+"""Third-party model libraries, each behind one door; their exceptions leave as ours."""

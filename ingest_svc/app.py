@@ -1,0 +1,92 @@
+"""Puts ingest_svc together: the only file that knows all its parts."""
+
+import grpc
+
+from chassis.core.clock import SystemClock
+from chassis.core.stages import Stage
+from chassis.io.blobs import BlobStore
+from chassis.io.grpc_client import GrpcClient
+from chassis.io.grpc_server import serve_grpc
+from chassis.io.jetstream import Bus
+from chassis.io.migrate import migrate
+from chassis.io.postgres import Database
+from chassis.io.service import ServiceContext
+from chassis.io.worker import StageHandler, StageWorker
+from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc, video_service_pb2_grpc
+from ingest_svc.adapters.index_client import IndexClient
+from ingest_svc.adapters.library_store import LibraryStore
+from ingest_svc.adapters.progress_store import ProgressStore
+from ingest_svc.adapters.media_sandbox import MediaSandbox
+from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
+from ingest_svc.codec import encode_outgoing
+from ingest_svc.deletion import Deletion
+from ingest_svc.domain.media_report import SceneOptions
+from ingest_svc.grpc_api import ExportApi, PeopleApi, VideoApi
+from ingest_svc.relay import FactIntake, OutboxRelay, Sweeper
+from ingest_svc.settings import Settings
+from ingest_svc.stage_handlers import MediaParts, StageHandlers
+from ingest_svc.uploads import Uploads
+from ingest_svc.watchers import Watchers
+
+__all__ = ["build"]
+
+_FACT_SLOTS = 4
+
+
+async def build(context: ServiceContext) -> None:
+    """Open what ingest_svc needs, in order, and start its work."""
+    settings = context.settings
+    assert isinstance(settings, Settings)  # noqa: S101  # run_service loaded it
+    clock = SystemClock()
+    blobs = BlobStore(settings.blob_url)
+    database = await context.enter(Database.open(settings.database_url, max_connections=12))
+    await migrate(database, package="ingest_svc", schema="ingest")
+    bus = await context.enter(Bus.open(settings.nats_url, name="ingest_svc", inbox_prefix=settings.nats_inbox_prefix))
+    context.health.register("postgres", database.ping)
+    context.health.register("nats", bus.ping)
+    progress, library = ProgressStore(database, encode_outgoing), LibraryStore(database)
+    relay, watchers = OutboxRelay(progress, bus, clock), Watchers()
+    context.spawn(database.listen(OUTBOX_CHANNEL, relay.wake))
+    context.spawn(database.listen(VIDEO_CHANNEL, watchers.notify))
+    context.spawn(relay.run())
+    sweeper = Sweeper(progress, bus, clock, overdue_seconds=settings.overdue_seconds, period_seconds=settings.sweep_period_seconds)
+    context.spawn(sweeper.run())
+    intake = FactIntake(progress, bus, clock)
+    context.spawn(bus.consume("ingest_take_facts", intake.handle, slots=_FACT_SLOTS, stopping=context.stopping))
+    handlers = StageHandlers(blobs, library, await _media(context, settings))
+    _spawn_workers(context, settings, handlers, bus, blobs)
+    index = GrpcClient(settings.index_address, token=settings.service_token)
+    context.stack.push_async_callback(index.close)
+    api = VideoApi(
+        library=library, progress=progress, uploads=Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes),
+        deletion=Deletion(library, blobs, IndexClient(index), clock), watchers=watchers, clock=clock,
+        media_secret=settings.media_secret,
+    )  # fmt: skip
+
+    def register(server: grpc.aio.Server) -> tuple[str, ...]:
+        video_service_pb2_grpc.add_VideoServiceServicer_to_server(api, server)
+        export_service_pb2_grpc.add_ExportServiceServicer_to_server(ExportApi(), server)
+        people_service_pb2_grpc.add_PeopleServiceServicer_to_server(PeopleApi(), server)
+        return ("heimdex.ingest.v1.VideoService", "heimdex.ingest.v1.ExportService", "heimdex.ingest.v1.PeopleService")
+
+    await context.enter(
+        serve_grpc(settings.grpc_address, verifier=context.verifier(), health=context.health, register=register, reflect=settings.reflect)
+    )
+
+
+async def _media(context: ServiceContext, settings: Settings) -> MediaParts:
+    options = SceneOptions(threshold=settings.scene_threshold, min_shot_seconds=settings.scene_min_seconds)
+    sandbox = await context.enter(MediaSandbox())
+    return MediaParts(sandbox, settings.scratch_dir, options)
+
+
+def _spawn_workers(context: ServiceContext, settings: Settings, handlers: StageHandlers, bus: Bus, blobs: BlobStore) -> None:
+    table: tuple[tuple[Stage, str, StageHandler, int], ...] = (
+        (Stage.DOWNLOADING, "ingest_download_source", handlers.download, 2),
+        (Stage.METADATA, "ingest_probe_media", handlers.probe, 2),
+        (Stage.SCENE_DETECTION, "ingest_detect_scenes", handlers.detect_scenes, settings.decoders),
+        (Stage.FINALIZING, "ingest_finalize_video", handlers.finalize, 2),
+    )
+    for stage, consumer, handler, slots in table:
+        worker = StageWorker(stage=stage, consumer=consumer, handler=handler, bus=bus, blobs=blobs)
+        context.spawn_worker(worker.run(slots=slots, stopping=context.stopping))

@@ -1,0 +1,1 @@
+"""Stage events become percentiles: the service that owns schema `metrics` and never invents a number."""

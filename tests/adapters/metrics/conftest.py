@@ -1,0 +1,15 @@
+import pytest
+
+from chassis.io.postgres import Database
+from metrics_svc.adapters.sample_store import PostgresSampleStore
+
+
+@pytest.fixture
+async def database(new_database):
+    async with Database.open(await new_database("metrics_svc", "metrics"), max_connections=4) as database:
+        yield database
+
+
+@pytest.fixture
+def store(database):
+    return PostgresSampleStore(database)
