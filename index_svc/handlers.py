@@ -1,6 +1,5 @@
 """What index_svc does: index the moments of a video, forget a video, answer a query."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC
 
@@ -12,6 +11,7 @@ from chassis.core.stages import Stage
 from chassis.core.subjects import dead_subject
 from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore
+from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import load_result
@@ -116,11 +116,9 @@ class Searcher:
         """
         unavailable: dict[Signal, str] = {}
         fields = [field for field, signal in _FIELDS.items() if signal in query.signals]
-        async with asyncio.TaskGroup() as tasks:
-            words = tasks.create_task(self._words(query))
-            vectors = {field: tasks.create_task(self._vector(query, field, unavailable)) for field in fields}
-        found = {field: hits for field, task in vectors.items() if (hits := task.result()) is not None}
-        return rank(query, Candidates(words.result(), found, unavailable))
+        words, *vectors = await all_of(self._words(query), *(self._vector(query, field, unavailable) for field in fields))
+        found = {field: hits for field, hits in zip(fields, vectors, strict=True) if hits is not None}
+        return rank(query, Candidates(words, found, unavailable))
 
     async def _words(self, query: Query) -> tuple[ScoredRecord, ...] | None:
         if not query.signals & _WORD_SIGNALS:
@@ -136,5 +134,5 @@ class Searcher:
             unavailable[_FIELDS[field]] = error.message
             return None
         return await self._store.search_vector(
-            field, encoded.vector, query.scope, recipe=encoded.recipe, limit=_CANDIDATES
+            field, encoded.vector, query.scope, recipe=encoded.recipe, limit=_VECTOR_CANDIDATES
         )

@@ -12,6 +12,7 @@ from chassis.core.errors import HeimdexError, NotFound, UpstreamUnavailable
 from chassis.core.stages import Stage
 from chassis.core.subjects import dead_subject
 from chassis.io import correlation, logs, metrics
+from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from ingest_svc.adapters.progress_store import DueMessage, OverdueStep, ProgressStore
 from ingest_svc.codec import decode_fact
@@ -54,9 +55,7 @@ class OutboxRelay:
                 await asyncio.sleep(_POLL_SECONDS / 4)
 
     async def _send(self, due: Sequence[DueMessage]) -> list[int]:
-        async with asyncio.TaskGroup() as tasks:
-            sent = [tasks.create_task(self._bus.publish(one.message, patience_seconds=10.0)) for one in due]
-        return [task.result() for task in sent]
+        return await all_of(*(self._bus.publish(one.message, patience_seconds=10.0) for one in due))
 
     async def _sleep(self, next_at: datetime | None) -> None:
         wait = _POLL_SECONDS

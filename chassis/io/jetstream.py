@@ -217,7 +217,7 @@ class Bus:
                     continue
                 for one in msg or ():
                     with in_flight.track_inprogress():
-                        await handler(Delivery(one))
+                        await _guarded(handler, Delivery(one), consumer)
         finally:
             if subscription is not None:
                 with suppress(NatsError):
@@ -235,6 +235,16 @@ class Bus:
         if isinstance(error, NotFoundError) or "no responders" in str(error).lower() or "no stream" in str(error).lower():
             with suppress(NatsError, TimeoutError):
                 await ensure_topology(self._jetstream)
+
+
+async def _guarded(handler: Handler, delivery: Delivery, consumer: str) -> None:
+    """Run a handler; a bug in it is logged, and the message comes again instead of ending the service."""
+    try:
+        await handler(delivery)
+    except Exception as error:  # noqa: BLE001  # the last line of defence of a consumer
+        _log.error("a handler ended in a bug; the message will come again", exc_info=error, consumer=consumer)
+        metrics.MESSAGES_HANDLED.labels(consumer, "bug").inc()
+        await delivery.retry(1.0)
 
 
 async def _unless(stopping: asyncio.Event, work: Awaitable[Any]) -> Any:

@@ -18,10 +18,12 @@ from chassis.core.stages import Outcome, Stage, StageRecord
 from chassis.core.subjects import STAGE_CONTEXT, dead_subject, fact_subject, stage_subject
 from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore, result_key
+from chassis.io.concurrently import beside
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from chassis.io.stage import StageSpan, measure_stage, outcome_to_proto, stage_event, stage_to_proto, timestamp, worker_name
 from chassis.io.topology import consumer_spec
 from heimdex.ingest.v1 import work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 
 __all__ = ["POISON_DELIVERIES", "StageHandler", "StageWorker", "load_result"]
 
@@ -85,16 +87,13 @@ class StageWorker:
                 await delivery.retry(1.0)
 
     async def _answer(self, delivery: Delivery, work: work_pb2.StageWork) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            beat = tasks.create_task(self._keep(delivery))
+        async with beside(self._keep(delivery)):
             try:
                 ended = await self._ended(delivery, work)
             except asyncio.CancelledError:
                 await self._give_back(delivery, work)
                 raise
-            finally:
-                beat.cancel()
-        await self._publish(ended)
+            await self._publish(ended)
         await delivery.ack()
         metrics.MESSAGES_HANDLED.labels(self._consumer, "ack").inc()
 
@@ -220,6 +219,4 @@ class StageWorker:
 
 
 def _event_id(event: bytes) -> str:
-    from heimdex.metrics.v1 import stage_event_pb2
-
     return stage_event_pb2.StageEvent.FromString(event).event_id

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 __all__ = ["Clip", "Shot", "write_clip", "write_tone"]
 
@@ -41,7 +44,8 @@ def write_clip(path: Path, shots: Sequence[Shot], clip: Clip | None = None) -> P
     """Write the shots one after the other with hard cuts; the name's ending picks the container."""
     clip = clip or Clip()
     with av.open(str(path), mode="w") as output:
-        stream = output.add_stream(clip.codec, rate=clip.fps)
+        stream = cast("VideoStream", output.add_stream(clip.codec, rate=clip.fps))
+        stream.codec_context.bit_rate = 4_000_000  # without it, coders of single pictures are all noise
         stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, clip.pixel_format
         sound = output.add_stream("aac", rate=_AUDIO_RATE_HZ) if clip.has_tone else None
         for number, picture in enumerate(_pictures(shots, clip)):
@@ -61,7 +65,8 @@ def write_clip(path: Path, shots: Sequence[Shot], clip: Clip | None = None) -> P
 def write_tone(path: Path, seconds: float) -> Path:
     """Write a tone without pictures."""
     with av.open(str(path), mode="w") as output:
-        sound = output.add_stream("aac" if path.suffix == ".m4a" else "pcm_s16le", rate=_AUDIO_RATE_HZ)
+        codec = "aac" if path.suffix == ".m4a" else "pcm_s16le"
+        sound = cast("AudioStream", output.add_stream(codec, rate=_AUDIO_RATE_HZ))
         for block in _tone(seconds):
             output.mux(sound.encode(block))
         output.mux(sound.encode(None))

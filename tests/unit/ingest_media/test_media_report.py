@@ -23,12 +23,12 @@ def as_json(facts: MediaFacts) -> dict[str, object]:
 def test_facts_survive_the_way_through_json(tmp_path: Path) -> None:
     result = read_probe({"facts": as_json(FACTS), "audio": None}, out_dir=tmp_path, audio_name="audio.flac")
 
-    assert FACTS == result.facts
+    assert result.facts == FACTS
 
 
 @pytest.mark.parametrize("lie", [{"duration_ns": -1}, {"duration_ns": True}, {"formats": "mp4"}, {"video": [1]}])
 def test_a_fact_of_the_wrong_kind_is_refused(tmp_path: Path, lie: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         read_probe({"facts": as_json(FACTS) | lie, "audio": None}, out_dir=tmp_path, audio_name="audio.flac")
 
 
@@ -36,7 +36,14 @@ def test_a_fact_of_the_wrong_kind_is_refused(tmp_path: Path, lie: dict[str, obje
 def test_a_picture_outside_of_the_folder_or_absent_or_a_link_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "keyframe_0000_0.jpg").symlink_to("/etc/hostname")
     frame = {"at_ns": 0, "file_name": name, "width": 1, "height": 1}
-    answer = {"cuts_ns": [], "keyframes": [frame], "thumbnails": [], "frames": 1, "decode_errors": 0, "corrupt_frames": 0}
+    answer = {
+        "cuts_ns": [],
+        "keyframes": [frame],
+        "thumbnails": [],
+        "frames": 1,
+        "decode_errors": 0,
+        "corrupt_frames": 0,
+    }
 
-    with pytest.raises(ValueError, match="name|not there"):
+    with pytest.raises(ValueError, match=r"name|not there"):
         read_scenes(answer, out_dir=tmp_path, facts=FACTS, options=SceneOptions())
