@@ -14,8 +14,8 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.rpc import error_details_pb2
 from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
 
 from gateway.domain.binding import HTTP_BODY, Binding, BindingRuleError, resolve_binding
 from gateway.domain.http_template import HttpTemplate, TemplateError, parse_template

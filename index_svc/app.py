@@ -1,9 +1,10 @@
 """Puts index_svc together: the only file that knows all its parts."""
 
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
+from heimdex.index.v1 import index_service_pb2_grpc, search_service_pb2_grpc
 
 from chassis.core.clock import SystemClock
 from chassis.core.stages import Stage
@@ -13,7 +14,6 @@ from chassis.io.grpc_server import serve_grpc
 from chassis.io.jetstream import Bus
 from chassis.io.service import ServiceContext
 from chassis.io.worker import StageWorker
-from heimdex.index.v1 import index_service_pb2_grpc, search_service_pb2_grpc
 from index_svc.adapters.inference_client import InferenceTextEncoder
 from index_svc.adapters.milvus_store import MilvusStore
 from index_svc.grpc_api import IndexApi, SearchApi
@@ -46,9 +46,12 @@ async def build(context: ServiceContext) -> None:
     context.spawn_worker(bus.consume(forget.consumer, forget.handle, slots=1, stopping=context.stopping))
     context.spawn_worker(log.run(context.stopping))
     api = SearchApi(
-        store=store, searcher=Searcher(store, InferenceTextEncoder(inference)), log=log, clock=SystemClock(),
+        store=store,
+        searcher=Searcher(store, InferenceTextEncoder(inference)),
+        log=log,
+        clock=SystemClock(),
         media_secret=settings.media_secret,
-    )  # fmt: skip
+    )
 
     def register(server: grpc.aio.Server) -> tuple[str, ...]:
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(api, server)

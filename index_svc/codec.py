@@ -1,16 +1,17 @@
 """Values of index_svc to protobuf and back."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import numpy as np
+from heimdex.index.v1 import search_service_pb2
+from heimdex.ingest.v1 import video_pb2, work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.ids import derived_id, owner_key
 from chassis.core.mediatime import TimeSpan, ns_from_seconds
 from chassis.io.signed_urls import sign_path
 from chassis.io.stage import timestamp
-from heimdex.index.v1 import search_service_pb2
-from heimdex.ingest.v1 import video_pb2, work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 from index_svc.domain.moment import TEXT_DIMENSIONS, Moment, MomentText, Record, Vector
 from index_svc.domain.query import Signal
 from index_svc.domain.ranking import Answer, Result, SignalReport
@@ -25,29 +26,39 @@ def moment_from(
 ) -> Moment:
     """Return a moment of a piece of work.
 
-    Recipes are shortened to ids, which filter expressions can hold. A picture vector of another length than the index was made for
-    is left out: it could not be compared with anything.
+    Recipes are shortened to ids, which filter expressions can hold. A picture vector of another length than the index
+    was made for is left out: it could not be compared with anything.
     """
     scene = video_pb2.Scene()
     scene.CopyFrom(message.scene)
     scene.created_at.CopyFrom(timestamp(created_at))  # type: ignore[arg-type]
     record = Record(
-        scene_id=scene.id, video_id=work.video_id, owner_id=owner_key(work.owner_id), generation=work.generation, index=scene.index,
+        scene_id=scene.id,
+        video_id=work.video_id,
+        owner_id=owner_key(work.owner_id),
+        generation=work.generation,
+        index=scene.index,
         span=TimeSpan(ns_from_seconds(scene.start_s), ns_from_seconds(scene.end_s)),
         text=MomentText(
-            speech=scene.transcript_segment, on_screen="\n".join(scene.ocr_lines), tags=tuple(scene.tags), title=work.title,
+            speech=scene.transcript_segment,
+            on_screen="\n".join(scene.ocr_lines),
+            tags=tuple(scene.tags),
+            title=work.title,
             filename=work.filename,
         ),
         payload=_payload(scene),
-    )  # fmt: skip
+    )
     image = _vector(message.image_vector)
     if image is not None and image.size != image_dimensions:
         image = None
     return Moment(
-        record, text_vector=_vector(message.text_vector, TEXT_DIMENSIONS), tags_vector=_vector(message.tags_vector, TEXT_DIMENSIONS),
-        image_vector=image, text_recipe=derived_id("r", message.text_vector_recipe) if message.text_vector_recipe else "",
+        record,
+        text_vector=_vector(message.text_vector, TEXT_DIMENSIONS),
+        tags_vector=_vector(message.tags_vector, TEXT_DIMENSIONS),
+        image_vector=image,
+        text_recipe=derived_id("r", message.text_vector_recipe) if message.text_vector_recipe else "",
         image_recipe=derived_id("r", message.image_vector_recipe) if message.image_vector_recipe else "",
-    )  # fmt: skip
+    )
 
 
 def _payload(scene: video_pb2.Scene) -> bytes:
@@ -68,7 +79,7 @@ def _vector(raw: bytes, dimensions: int | None = None) -> Vector | None:
     return None if dimensions is not None and vector.size != dimensions else vector
 
 
-def signals_from(values: "list[search_service_pb2.Signal]") -> frozenset[Signal]:
+def signals_from(values: "Iterable[search_service_pb2.Signal.ValueType]") -> frozenset[Signal]:
     """Return the signals of a request; unknown ones of a newer version are left out."""
     names = {
         search_service_pb2.Signal.Name(value).removeprefix("SIGNAL_").lower() for value in values if value in _NUMBERS
@@ -79,8 +90,8 @@ def signals_from(values: "list[search_service_pb2.Signal]") -> frozenset[Signal]
 _NUMBERS = frozenset(search_service_pb2.Signal.values())
 
 
-def _signal(signal: Signal) -> "search_service_pb2.Signal":
-    return search_service_pb2.Signal.Value(f"SIGNAL_{signal.name}")  # type: ignore[return-value]
+def _signal(signal: Signal) -> "search_service_pb2.Signal.ValueType":
+    return search_service_pb2.Signal.Value(f"SIGNAL_{signal.name}")
 
 
 def answer_message(answer: Answer, *, latency_ms: float, media_secret: str) -> search_service_pb2.SearchResponse:
@@ -110,9 +121,12 @@ def _result(result: Result, media_secret: str) -> search_service_pb2.SearchResul
 
 def _report(report: SignalReport) -> search_service_pb2.SignalReport:
     return search_service_pb2.SignalReport(
-        signal=_signal(report.signal), is_used=report.is_used, reason=report.reason, candidates=report.candidates,
+        signal=_signal(report.signal),
+        is_used=report.is_used,
+        reason=report.reason,
+        candidates=report.candidates,
         weight=round(report.weight, 6),
-    )  # fmt: skip
+    )
 
 
 def search_event(

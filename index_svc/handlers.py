@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC
 
 from google.protobuf.message import DecodeError
+from heimdex.ingest.v1 import work_pb2
 
 from chassis.core.errors import Corruption, HeimdexError
 from chassis.core.ids import owner_key
@@ -15,7 +16,6 @@ from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import load_result
-from heimdex.ingest.v1 import work_pb2
 from index_svc.codec import moment_from
 from index_svc.domain.moment import ScoredRecord, VectorField
 from index_svc.domain.query import Query, Signal
@@ -116,7 +116,9 @@ class Searcher:
         """
         unavailable: dict[Signal, str] = {}
         fields = [field for field, signal in _FIELDS.items() if signal in query.signals]
-        words, *vectors = await all_of(self._words(query), *(self._vector(query, field, unavailable) for field in fields))
+        words, *vectors = await all_of(
+            self._words(query), *(self._vector(query, field, unavailable) for field in fields)
+        )
         found = {field: hits for field, hits in zip(fields, vectors, strict=True) if hits is not None}
         return rank(query, Candidates(words, found, unavailable))
 

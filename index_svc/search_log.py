@@ -2,11 +2,12 @@
 
 import asyncio
 
+from heimdex.metrics.v1 import stage_event_pb2
+
 from chassis.core.errors import UpstreamUnavailable
 from chassis.core.subjects import stage_subject
 from chassis.io import logs, metrics
 from chassis.io.jetstream import Bus, Outgoing
-from heimdex.metrics.v1 import stage_event_pb2
 
 __all__ = ["SearchLog"]
 
@@ -40,9 +41,11 @@ class SearchLog:
 
     async def _publish(self, event: stage_event_pb2.SearchEvent) -> None:
         message = Outgoing(
-            stage_subject("index", "search_event", event.event_id), event.SerializeToString(), "heimdex.metrics.v1.SearchEvent",
+            stage_subject("index", "search_event", event.event_id),
+            event.SerializeToString(),
+            "heimdex.metrics.v1.SearchEvent",
             f"search/{event.event_id}",
-        )  # fmt: skip
+        )
         while True:
             try:
                 await self._bus.publish(message)

@@ -33,7 +33,7 @@ class InferenceApi(InferenceServiceServicer):
     def __init__(self, engine: InferenceEngine) -> None:
         self._engine = engine
 
-    async def Transcribe(  # noqa: N802 - the contract's name
+    async def Transcribe(
         self, request: api.TranscribeRequest, _context: Any
     ) -> AsyncIterator[api.TranscribeResponse]:
         """Write down a recording; the segments are normalised as a whole, so they come when all is heard."""
@@ -51,7 +51,7 @@ class InferenceApi(InferenceServiceServicer):
                 segment=segment_to_proto(segment), language=done.transcript.language, model=done.model
             )
 
-    async def EmbedText(self, request: api.EmbedTextRequest, _context: Any) -> api.EmbedTextResponse:  # noqa: N802 - as above
+    async def EmbedText(self, request: api.EmbedTextRequest, _context: Any) -> api.EmbedTextResponse:
         """Turn texts into vectors, in their order."""
         _check_texts(request)
         embedded = await self._engine.embed_texts(list(request.texts))
@@ -60,7 +60,7 @@ class InferenceApi(InferenceServiceServicer):
         vectors = [vector_to_proto(row) for row in embedded.rows]
         return api.EmbedTextResponse(vectors=vectors, model=embedded.model, recipe=embedded.recipe)
 
-    async def EmbedImage(self, request: api.EmbedImageRequest, _context: Any) -> api.EmbedImageResponse:  # noqa: N802 - as above
+    async def EmbedImage(self, request: api.EmbedImageRequest, _context: Any) -> api.EmbedImageResponse:
         """Turn a picture into a vector, tags and lines of text."""
         _check_size("image", request.image)
         look = await self._engine.look([request.image])
@@ -71,7 +71,7 @@ class InferenceApi(InferenceServiceServicer):
             skipped_capabilities=skipped_to_proto(look.skipped),
         )
 
-    async def ListModels(self, _request: api.ListModelsRequest, _context: Any) -> api.ListModelsResponse:  # noqa: N802 - as above
+    async def ListModels(self, _request: api.ListModelsRequest, _context: Any) -> api.ListModelsResponse:
         """List every model, in the order of models.toml."""
         statuses = self._engine.pool.statuses()
         return api.ListModelsResponse(

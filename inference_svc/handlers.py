@@ -90,7 +90,7 @@ async def describe_scenes(
         output.moments.append(moment_to_proto(work, index, shot, words, seen))
     output.skipped_capabilities.extend(skipped_to_proto(skipped))
     span.items = len(output.moments)
-    span.model = ",".join(dict.fromkeys(model for moment in output.moments for model in moment.scene.models))
+    span.model = ",".join(sorted({model for moment in output.moments for model in moment.scene.models}))
     return work_pb2.StageResult(moments=output)
 
 

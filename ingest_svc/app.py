@@ -1,6 +1,7 @@
 """Puts ingest_svc together: the only file that knows all its parts."""
 
 import grpc
+from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc, video_service_pb2_grpc
 
 from chassis.core.clock import SystemClock
 from chassis.core.stages import Stage
@@ -12,21 +13,21 @@ from chassis.io.migrate import migrate
 from chassis.io.postgres import Database
 from chassis.io.service import ServiceContext
 from chassis.io.worker import StageHandler, StageWorker
-from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc, video_service_pb2_grpc
 from ingest_svc.adapters.index_client import IndexClient
 from ingest_svc.adapters.library_store import LibraryStore
-from ingest_svc.adapters.progress_store import ProgressStore
 from ingest_svc.adapters.media_sandbox import MediaSandbox
+from ingest_svc.adapters.progress_store import ProgressStore
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
-from ingest_svc.codec import encode_outgoing
 from ingest_svc.deletion import Deletion
 from ingest_svc.domain.media_report import SceneOptions
-from ingest_svc.grpc_api import ExportApi, PeopleApi, VideoApi
+from ingest_svc.grpc_api import VideoApi
 from ingest_svc.relay import FactIntake, OutboxRelay, Sweeper
 from ingest_svc.settings import Settings
 from ingest_svc.stage_handlers import MediaParts, StageHandlers
+from ingest_svc.unbuilt import ExportApi, PeopleApi
 from ingest_svc.uploads import Uploads
 from ingest_svc.watchers import Watchers
+from ingest_svc.work_codec import encode_outgoing
 
 __all__ = ["build"]
 
@@ -49,7 +50,9 @@ async def build(context: ServiceContext) -> None:
     context.spawn(database.listen(OUTBOX_CHANNEL, relay.wake))
     context.spawn(database.listen(VIDEO_CHANNEL, watchers.notify))
     context.spawn(relay.run())
-    sweeper = Sweeper(progress, bus, clock, overdue_seconds=settings.overdue_seconds, period_seconds=settings.sweep_period_seconds)
+    sweeper = Sweeper(
+        progress, bus, clock, overdue_seconds=settings.overdue_seconds, period_seconds=settings.sweep_period_seconds
+    )
     context.spawn(sweeper.run())
     intake = FactIntake(progress, bus, clock)
     context.spawn(bus.consume("ingest_take_facts", intake.handle, slots=_FACT_SLOTS, stopping=context.stopping))
@@ -58,10 +61,14 @@ async def build(context: ServiceContext) -> None:
     index = GrpcClient(settings.index_address, token=settings.service_token)
     context.stack.push_async_callback(index.close)
     api = VideoApi(
-        library=library, progress=progress, uploads=Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes),
-        deletion=Deletion(library, blobs, IndexClient(index), clock), watchers=watchers, clock=clock,
+        library=library,
+        progress=progress,
+        uploads=Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes),
+        deletion=Deletion(library, blobs, IndexClient(index), clock),
+        watchers=watchers,
+        clock=clock,
         media_secret=settings.media_secret,
-    )  # fmt: skip
+    )
 
     def register(server: grpc.aio.Server) -> tuple[str, ...]:
         video_service_pb2_grpc.add_VideoServiceServicer_to_server(api, server)
@@ -70,7 +77,13 @@ async def build(context: ServiceContext) -> None:
         return ("heimdex.ingest.v1.VideoService", "heimdex.ingest.v1.ExportService", "heimdex.ingest.v1.PeopleService")
 
     await context.enter(
-        serve_grpc(settings.grpc_address, verifier=context.verifier(), health=context.health, register=register, reflect=settings.reflect)
+        serve_grpc(
+            settings.grpc_address,
+            verifier=context.verifier(),
+            health=context.health,
+            register=register,
+            reflect=settings.reflect,
+        )
     )
 
 
@@ -80,7 +93,9 @@ async def _media(context: ServiceContext, settings: Settings) -> MediaParts:
     return MediaParts(sandbox, settings.scratch_dir, options)
 
 
-def _spawn_workers(context: ServiceContext, settings: Settings, handlers: StageHandlers, bus: Bus, blobs: BlobStore) -> None:
+def _spawn_workers(
+    context: ServiceContext, settings: Settings, handlers: StageHandlers, bus: Bus, blobs: BlobStore
+) -> None:
     table: tuple[tuple[Stage, str, StageHandler, int], ...] = (
         (Stage.DOWNLOADING, "ingest_download_source", handlers.download, 2),
         (Stage.METADATA, "ingest_probe_media", handlers.probe, 2),

@@ -6,7 +6,7 @@ from chassis.io import logs
 from chassis.io.blobs import BlobStore, video_prefix
 from ingest_svc.adapters.index_client import IndexClient
 from ingest_svc.adapters.library_store import LibraryStore
-from ingest_svc.codec import forget_message
+from ingest_svc.work_codec import forget_message
 
 __all__ = ["Deletion"]
 
@@ -32,6 +32,8 @@ class Deletion:
         try:
             await self._index.forget_video(owner_id, video_id)
         except HeimdexError as error:
-            _log.warning("the index did not forget a video at once; its work queue will", video_id=video_id, error=str(error))
+            _log.warning(
+                "the index did not forget a video at once; its work queue will", video_id=video_id, error=str(error)
+            )
         removed = await self._blobs.delete_prefix(video_prefix(owner_id, video_id))
         _log.info("a video was removed", video_id=video_id, objects=removed)

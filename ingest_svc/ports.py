@@ -8,7 +8,7 @@ from typing import Any
 from chassis.io.jetstream import Outgoing as Message
 from ingest_svc.domain.video import Step, VideoState
 
-__all__ = ["AttemptRow", "NewVideo", "ScheduledMessage", "SceneRow", "SourceFacts", "TransitionRow", "VideoRow"]
+__all__ = ["AttemptRow", "NewVideo", "SceneRow", "ScheduledMessage", "SourceFacts", "TransitionRow", "VideoRow"]
 
 
 @dataclass(frozen=True, slots=True)

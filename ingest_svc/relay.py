@@ -15,8 +15,9 @@ from chassis.io import correlation, logs, metrics
 from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from ingest_svc.adapters.progress_store import DueMessage, OverdueStep, ProgressStore
-from ingest_svc.codec import decode_fact
-from ingest_svc.domain.video import Lost, advance
+from ingest_svc.domain.advance import advance
+from ingest_svc.domain.facts import Lost
+from ingest_svc.work_codec import decode_fact
 
 __all__ = ["FactIntake", "OutboxRelay", "Sweeper"]
 
@@ -29,7 +30,10 @@ _KEEP_INBOX = timedelta(days=14)
 
 
 class OutboxRelay:
-    """Sends what stands in the outbox; woken by a notification, by the next due time, and by a slow poll as a safety net."""
+    """Sends what stands in the outbox.
+
+    Woken by a notification, by the next due time, and by a slow poll as a safety net.
+    """
 
     def __init__(self, store: ProgressStore, bus: Bus, clock: Clock) -> None:
         self._store = store
@@ -110,7 +114,12 @@ class FactIntake:
     async def _put_aside(self, delivery: Delivery) -> None:
         _log.error("a fact could not be read and was put aside", subject=delivery.subject)
         await self._bus.publish(
-            Outgoing(dead_subject("ingest", "unreadable_fact", "none"), delivery.data, delivery.message_type, f"dead/{delivery.msg_id}")
+            Outgoing(
+                dead_subject("ingest", "unreadable_fact", "none"),
+                delivery.data,
+                delivery.message_type,
+                f"dead/{delivery.msg_id}",
+            )
         )
         await delivery.reject()
         metrics.MESSAGES_HANDLED.labels("ingest_take_facts", "reject").inc()
@@ -119,7 +128,9 @@ class FactIntake:
 class Sweeper:
     """Keeps one invariant: no video stays non-terminal for long without work that the carrier still holds."""
 
-    def __init__(self, store: ProgressStore, bus: Bus, clock: Clock, *, overdue_seconds: float, period_seconds: float) -> None:
+    def __init__(
+        self, store: ProgressStore, bus: Bus, clock: Clock, *, overdue_seconds: float, period_seconds: float
+    ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -144,7 +155,9 @@ class Sweeper:
             return 0
         lost = [step for step in overdue if await self._is_lost(step)]
         for step in lost:
-            _log.warning("work was lost and is handed out again", video_id=step.video_id, stage=step.stage, fence=step.fence)
+            _log.warning(
+                "work was lost and is handed out again", video_id=step.video_id, stage=step.stage, fence=step.fence
+            )
             fact = Lost(Stage(step.stage), step.fence)
             await self._store.apply(step.video_id, lambda video, fact=fact: advance(video, fact, now=self._clock.now()))  # type: ignore[misc]
         return len(lost)

@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
+from heimdex.common.v1 import blob_pb2, media_time_pb2
+from heimdex.ingest.v1 import work_pb2
+
 from chassis.core.errors import Corruption, NotFound
 from chassis.core.mediatime import TimeSpan
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore, generation_key
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import load_result
-from heimdex.common.v1 import blob_pb2, media_time_pb2
-from heimdex.ingest.v1 import video_pb2, work_pb2
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.media_sandbox import MediaSandbox
-from ingest_svc.codec import facts_from, media_info_message, scene_row
 from ingest_svc.domain.keyframes import Scene
 from ingest_svc.domain.media_report import SceneOptions
+from ingest_svc.work_codec import facts_from, media_info_message, scene_row
 
 __all__ = ["MediaParts", "StageHandlers"]
 
@@ -84,7 +85,9 @@ class StageHandlers:
             span.bytes_read, span.video_duration_ns = facts.size_bytes, facts.duration_ns
             info = media_info_message(facts, work.filename)
             output = work_pb2.MetadataOutput(
-                media_info=info, duration_ns=facts.duration_ns, video_stream_index=facts.video.index if facts.video else None
+                media_info=info,
+                duration_ns=facts.duration_ns,
+                video_stream_index=facts.video.index if facts.video else None,
             )
             if probed.audio is not None:
                 output.audio.CopyFrom(await self._keep(work, probed.audio.path, probed.audio.path.name))
@@ -123,10 +126,14 @@ class StageHandlers:
         made_at = described.ended.finished_at.ToDatetime(tzinfo=UTC)
         rows = [scene_row(m.scene, span=_span(shot), at=made_at) for m, shot in zip(moments, shots, strict=True)]
         await self._library.store_findings(
-            video_id=work.video_id, owner_id=work.owner_id, generation=work.generation, scenes=rows,
-            transcript=transcript.SerializeToString(), language=transcript.language,
+            video_id=work.video_id,
+            owner_id=work.owner_id,
+            generation=work.generation,
+            scenes=rows,
+            transcript=transcript.SerializeToString(),
+            language=transcript.language,
             thumbnail_key=next((m.scene.thumbnail_key for m in moments if m.scene.thumbnail_key), ""),
-        )  # fmt: skip
+        )
         span.items = len(rows)
         return work_pb2.StageResult()
 
@@ -155,14 +162,19 @@ class StageHandlers:
 
     async def _shot(self, work: work_pb2.StageWork, folder: Path, scene: Scene) -> work_pb2.Shot:
         keyframes = [
-            work_pb2.Keyframe(at_ns=frame.at_ns, image=await self._keep(work, folder / frame.file_name, "keyframes", frame.file_name))
+            work_pb2.Keyframe(
+                at_ns=frame.at_ns, image=await self._keep(work, folder / frame.file_name, "keyframes", frame.file_name)
+            )
             for frame in scene.keyframes
         ]
         small = scene.thumbnail
         return work_pb2.Shot(
-            span=media_time_pb2.MediaSpan(start_ns=scene.span.start_ns, end_ns=scene.span.end_ns), keyframes=keyframes,
-            thumbnail=await self._keep(work, folder / small.file_name, "thumbnails", small.file_name) if small else None,
-        )  # fmt: skip
+            span=media_time_pb2.MediaSpan(start_ns=scene.span.start_ns, end_ns=scene.span.end_ns),
+            keyframes=keyframes,
+            thumbnail=await self._keep(work, folder / small.file_name, "thumbnails", small.file_name)
+            if small
+            else None,
+        )
 
     async def _keep(self, work: work_pb2.StageWork, path: Path, *parts: str) -> blob_pb2.BlobRef:
         key = generation_key(work.owner_id, work.video_id, work.generation, *parts)

@@ -14,7 +14,7 @@ from chassis.core.ids import owner_key, video_id
 from chassis.io import logs
 from chassis.io.blobs import BlobStore, source_key
 from ingest_svc.adapters.progress_store import ProgressStore
-from ingest_svc.domain.video import register
+from ingest_svc.domain.advance import register
 from ingest_svc.ports import NewVideo
 
 __all__ = ["UploadFacts", "Uploads", "check_upload_facts"]
@@ -65,7 +65,9 @@ def check_upload_facts(facts: UploadFacts, *, max_bytes: int) -> UploadFacts:
     mime = facts.mime_type if re.fullmatch(r"[\w.+-]{1,64}/[\w.+-]{1,64}", facts.mime_type) else ""
     if mime in {"", "application/octet-stream", "application/x-www-form-urlencoded"}:
         mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return UploadFacts(name, mime, _clean(facts.title), facts.description.replace("\0", ""), facts.size_bytes, facts.sha256)
+    return UploadFacts(
+        name, mime, _clean(facts.title), facts.description.replace("\0", ""), facts.size_bytes, facts.sha256
+    )
 
 
 class Uploads:
@@ -94,7 +96,9 @@ class Uploads:
         queued, out = register(video_id=video, owner_id=owner_id, at=self._clock.now())
         new = NewVideo(facts.filename, facts.mime_type, size, digest, key, facts.title, facts.description)
         is_new = await self._progress.register(queued, new, out)
-        _log.info("a video was uploaded" if is_new else "a known video was uploaded again", video_id=video, size_bytes=size)
+        _log.info(
+            "a video was uploaded" if is_new else "a known video was uploaded again", video_id=video, size_bytes=size
+        )
         return video
 
     async def _store(self, draft: str, facts: UploadFacts, pieces: AsyncIterator[bytes]) -> tuple[int, str]:

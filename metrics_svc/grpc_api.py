@@ -1,6 +1,6 @@
 """AdminService over gRPC: every method asks for an administrator first, also those that are not built yet."""
 
-# ruff: noqa: N802  # methods carry the names of the contract
+# methods carry the names of the contract
 
 from typing import Any
 

@@ -1,7 +1,8 @@
 """The contract as readable text, and what must never change in it.
 
-`contract.lock` lists every message, field, enum value, RPC and HTTP route. Additions are welcome; `breaking_changes` names what
-would break a client that speaks the locked contract (the WIRE_JSON rules: number, type, label, JSON name, route).
+`contract.lock` lists every message, field, enum value, RPC and HTTP route. Additions are welcome; `breaking_changes`
+names what would break a client that speaks the locked contract (the WIRE_JSON rules: number, type, label, JSON name,
+route).
 """
 
 import sys
@@ -53,7 +54,8 @@ def _route_lines(name: str, method: descriptor_pb2.MethodDescriptorProto) -> Ite
     for one in (rule, *rule.additional_bindings):
         verb = one.WhichOneof("pattern")
         if verb in _HTTP_VERBS:
-            yield f"route {name} {verb.upper()} {getattr(one, verb)} body {one.body or '-'} response {one.response_body or '-'}"
+            path, body, response = getattr(one, verb), one.body or "-", one.response_body or "-"
+            yield f"route {name} {verb.upper()} {path} body {body} response {response}"
 
 
 def _service_lines(prefix: str, service: descriptor_pb2.ServiceDescriptorProto) -> Iterator[str]:

@@ -3,7 +3,9 @@
 __all__ = ["delay_seconds"]
 
 
-def delay_seconds(attempt: int, *, first_seconds: float = 1.0, longest_seconds: float = 60.0, spread: float = 0.5) -> float:
+def delay_seconds(
+    attempt: int, *, first_seconds: float = 1.0, longest_seconds: float = 60.0, spread: float = 0.5
+) -> float:
     """Return the wait after a failed attempt, doubling from `first_seconds` up to `longest_seconds`.
 
     Args:

@@ -16,8 +16,8 @@
     |-- Corruption           a digest does not match, or a promise was broken
     `-- NotBuilt             a later version will answer
 
-The docstring of a class is its message when none is given. `BORDERS` maps each class to a gRPC code name, an HTTP status
-and a JetStream disposition; anything that is not a HeimdexError is a bug: INTERNAL, 500, retry to the limit.
+The docstring of a class is its message when none is given. `BORDERS` maps each class to a gRPC code name, an HTTP
+status and a JetStream disposition; anything that is not a HeimdexError is a bug: INTERNAL, 500, retry to the limit.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Ids are computed, not drawn: writing twice is writing once.
 
-An id is a prefix and 26 lower-case base-32 characters (130 bits of a SHA-256), so it fits a URL, a file name, a subject token
-and a filter expression without quoting.
+An id is a prefix and 26 lower-case base-32 characters (130 bits of a SHA-256), so it fits a URL, a file name, a
+subject token and a filter expression without quoting.
 """
 
 import base64

@@ -13,8 +13,8 @@ T = TypeVar("T")
 async def all_of(*work: Coroutine[Any, Any, T]) -> list[T]:
     """Run coroutines side by side and return their results in order.
 
-    When one raises, the others are cancelled, and its error is raised itself, not inside of a group: the callers' tables
-    of errors know nothing of groups.
+    When one raises, the others are cancelled, and its error is raised itself, not inside of a group: the callers'
+    tables of errors know nothing of groups.
     """
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -44,12 +44,21 @@ class _Guard(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or method.startswith(_OPEN_PREFIXES):
             return handler
+        wrap: Callable[..., Any]
         if handler.response_streaming:
             wrap = self._stream(handler.stream_stream or handler.unary_stream, method)
-            kind = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+            kind = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
         else:
             wrap = self._unary(handler.stream_unary or handler.unary_unary, method)
-            kind = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+            kind = (
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
+            )
         return kind(wrap, handler.request_deserializer, handler.response_serializer)
 
     def _unary(self, behaviour: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
@@ -59,7 +68,7 @@ class _Guard(grpc.aio.ServerInterceptor):
                     self._authenticate(context)
                     return await behaviour(request, context)
                 except Exception as error:  # noqa: BLE001  # nothing may pass the guard
-                    call.code = await _abort(context, error, method)
+                    await _abort(context, error, call)
 
         return guarded
 
@@ -71,7 +80,7 @@ class _Guard(grpc.aio.ServerInterceptor):
                     async for response in behaviour(request, context):
                         yield response
                 except Exception as error:  # noqa: BLE001  # nothing may pass the guard
-                    call.code = await _abort(context, error, method)
+                    await _abort(context, error, call)
 
         return guarded
 
@@ -85,15 +94,16 @@ class _Guard(grpc.aio.ServerInterceptor):
 
 
 class _Call:
-    __slots__ = ("code",)
+    __slots__ = ("code", "method")
 
-    def __init__(self) -> None:
+    def __init__(self, method: str) -> None:
+        self.method = method
         self.code = "OK"
 
 
 @contextmanager
 def _call(context: grpc.aio.ServicerContext[Any, Any], method: str) -> Any:
-    call, started = _Call(), time.perf_counter()
+    call, started = _Call(method), time.perf_counter()
     with correlation.bound_to(_metadata_value(context, correlation.METADATA_KEY)):
         try:
             yield call
@@ -113,17 +123,14 @@ def _metadata_value(context: grpc.aio.ServicerContext[Any, Any], key: str) -> st
     return ""
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, method: str) -> str:
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, call: _Call) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
-    name = border_of(error).grpc_code
+    name = call.code = border_of(error).grpc_code
     if not isinstance(error, HeimdexError) or border_of(error) is BORDERS[HeimdexError]:
-        _log.error("a call ended in a bug", exc_info=error, method=method)
+        _log.error("a call ended in a bug", exc_info=error, method=call.method)
     status = status_from_error(error)
-    await context.abort(
-        getattr(grpc.StatusCode, name), status.message, ((DETAILS_KEY, status.SerializeToString()),)
-    )
-    return name
+    await context.abort(getattr(grpc.StatusCode, name), status.message, ((DETAILS_KEY, status.SerializeToString()),))
 
 
 class HealthReporter(health_aio.HealthServicer):
@@ -133,7 +140,7 @@ class HealthReporter(health_aio.HealthServicer):
         super().__init__()
         self._health = health
 
-    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> health_pb2.HealthCheckResponse:  # noqa: ARG002, N802
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> health_pb2.HealthCheckResponse:  # noqa: ARG002
         """Return SERVING when nothing is at fault."""
         serving = health_pb2.HealthCheckResponse.SERVING
         faults = await self._health.faults()
@@ -159,7 +166,7 @@ async def serve_grpc(
     """
     server = grpc.aio.server(interceptors=(_Guard(verifier),), options=_OPTIONS, maximum_concurrent_rpcs=1_000)
     names = register(server)
-    health_pb2_grpc.add_HealthServicer_to_server(HealthReporter(health), server)  # type: ignore[no-untyped-call]
+    health_pb2_grpc.add_HealthServicer_to_server(HealthReporter(health), server)
     if reflect:
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
     port = server.add_insecure_port(address)

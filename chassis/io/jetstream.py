@@ -116,12 +116,15 @@ class Bus:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, name: str, inbox_prefix: str = "_INBOX", wait_seconds: float = 30.0) -> AsyncIterator["Bus"]:
+    async def open(
+        cls, url: str, *, name: str, inbox_prefix: str = "_INBOX", wait_seconds: float = 30.0
+    ) -> AsyncIterator["Bus"]:
         """Connect, make sure that streams and consumers are there, and stay connected.
 
         Raises:
             UpstreamUnavailable: no broker came within `wait_seconds`.
         """
+
         async def on_error(error: Exception) -> None:
             _log.warning("the message broker reported an error", error=repr(error))
 
@@ -130,8 +133,15 @@ class Bus:
         while True:
             try:
                 await client.connect(
-                    url, name=name, inbox_prefix=inbox_prefix, error_cb=on_error, allow_reconnect=True,
-                    max_reconnect_attempts=-1, reconnect_time_wait=_PAUSE_SECONDS, connect_timeout=2, ping_interval=10,  # type: ignore[arg-type]
+                    url,
+                    name=name,
+                    inbox_prefix=inbox_prefix,
+                    error_cb=on_error,
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # fractions work
+                    connect_timeout=2,
+                    ping_interval=10,
                 )
                 bus = cls(client)
                 await ensure_topology(bus._jetstream)
@@ -140,7 +150,9 @@ class Bus:
                 with suppress(NatsError):
                     await client.close()
                 if asyncio.get_running_loop().time() >= deadline:
-                    raise UpstreamUnavailable("the message broker does not answer", reason="NATS_UNAVAILABLE") from error
+                    raise UpstreamUnavailable(
+                        "the message broker does not answer", reason="NATS_UNAVAILABLE"
+                    ) from error
                 client = Client()
                 await asyncio.sleep(_PAUSE_SECONDS)
         try:
@@ -167,13 +179,17 @@ class Bus:
         while True:
             try:
                 ack: PubAck = await asyncio.wait_for(
-                    self._jetstream.publish(outgoing.subject, outgoing.payload, timeout=_PUBLISH_TRY_SECONDS, headers=outgoing.headers()),
+                    self._jetstream.publish(
+                        outgoing.subject, outgoing.payload, timeout=_PUBLISH_TRY_SECONDS, headers=outgoing.headers()
+                    ),
                     _PUBLISH_TRY_SECONDS + 1.0,
                 )
                 return int(ack.seq)
             except (NatsError, OSError, TimeoutError) as error:
                 if asyncio.get_running_loop().time() >= deadline:
-                    raise UpstreamUnavailable("the message broker did not store a message", reason="NATS_UNAVAILABLE") from error
+                    raise UpstreamUnavailable(
+                        "the message broker did not store a message", reason="NATS_UNAVAILABLE"
+                    ) from error
                 await self._repair(error)
 
     async def holds(self, stream: str, sequence: int, msg_id: str) -> bool:
@@ -213,7 +229,8 @@ class Bus:
                     msg = await _unless(stopping, subscription.fetch(1, timeout=_FETCH_SECONDS))
                 except (TimeoutError, NatsError, json.JSONDecodeError) as error:
                     if not isinstance(error, TimeoutError | nats.errors.TimeoutError):
-                        subscription = await self._renew(subscription, error)
+                        await self._renew(subscription, error)
+                        subscription = None
                     continue
                 for one in msg or ():
                     with in_flight.track_inprogress():
@@ -232,7 +249,11 @@ class Bus:
     async def _repair(self, error: Exception) -> None:
         """Wait a little; if streams or consumers are gone (a lost store), declare them again."""
         await asyncio.sleep(_PAUSE_SECONDS)
-        if isinstance(error, NotFoundError) or "no responders" in str(error).lower() or "no stream" in str(error).lower():
+        if (
+            isinstance(error, NotFoundError)
+            or "no responders" in str(error).lower()
+            or "no stream" in str(error).lower()
+        ):
             with suppress(NatsError, TimeoutError):
                 await ensure_topology(self._jetstream)
 

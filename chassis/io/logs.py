@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TextIO
 
 __all__ = ["Logger", "bind", "bound_fields", "configure", "get_logger"]
 
-_bound: ContextVar[Mapping[str, Any]] = ContextVar("heimdex_log_fields", default={})
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("heimdex_log_fields", default=_NO_FIELDS)
 
 
 @contextmanager

@@ -28,22 +28,35 @@ _STAGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 6
 _RPC_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 STAGE_DURATION = Histogram(
-    "heimdex_stage_duration_seconds", "Length of a piece of work.", ("stage", "outcome"), buckets=_STAGE_BUCKETS, registry=REGISTRY
+    "heimdex_stage_duration_seconds",
+    "Length of a piece of work.",
+    ("stage", "outcome"),
+    buckets=_STAGE_BUCKETS,
+    registry=REGISTRY,
 )
 STAGE_EVENTS_DROPPED = Counter(
-    "heimdex_stage_events_dropped_total", "Stage events that could not be sent; stays 0.", ("reason",), registry=REGISTRY
+    "heimdex_stage_events_dropped_total",
+    "Stage events that could not be sent; stays 0.",
+    ("reason",),
+    registry=REGISTRY,
 )
 MESSAGES_HANDLED = Counter(
     "heimdex_messages_handled_total", "Messages by what became of them.", ("consumer", "disposition"), registry=REGISTRY
 )
 MESSAGES_IN_FLIGHT = Gauge("heimdex_messages_in_flight", "Messages in hand.", ("consumer",), registry=REGISTRY)
 BATCH_ITEMS = Histogram(
-    "heimdex_inference_batch_items", "Items per model call.", ("model",), buckets=(1, 2, 4, 8, 16, 32, 64), registry=REGISTRY
+    "heimdex_inference_batch_items",
+    "Items per model call.",
+    ("model",),
+    buckets=(1, 2, 4, 8, 16, 32, 64),
+    registry=REGISTRY,
 )
 RPC_DURATION = Histogram(
     "heimdex_rpc_duration_seconds", "Length of a call.", ("method", "code"), buckets=_RPC_BUCKETS, registry=REGISTRY
 )
-SEARCH_DURATION = Histogram("heimdex_search_duration_seconds", "Length of a search.", buckets=_RPC_BUCKETS, registry=REGISTRY)
+SEARCH_DURATION = Histogram(
+    "heimdex_search_duration_seconds", "Length of a search.", buckets=_RPC_BUCKETS, registry=REGISTRY
+)
 OUTBOX_PENDING = Gauge("heimdex_outbox_pending_messages", "Messages that wait to be published.", registry=REGISTRY)
 EVENT_LOOP_LAG = Gauge("heimdex_event_loop_lag_seconds", "Last delay of a timer on the event loop.", registry=REGISTRY)
 

@@ -64,18 +64,24 @@ async def migrate(database: Database, *, package: str, schema: str) -> int:
         applied = {int(row["version"]): str(row["sha256"]) for row in rows}
         if applied and max(applied) > len(migrations):
             raise NotReady(
-                f"schema {schema} is at version {max(applied)}, this program knows {len(migrations)}; start a newer program",
+                f"schema {schema} is at version {max(applied)}, this program knows {len(migrations)};"
+                " start a newer program",
                 reason="SCHEMA_TOO_NEW",
             )
         for migration in migrations:
             if migration.version in applied:
                 if applied[migration.version] != migration.sha256:
-                    raise Corruption(f"migration {migration.version:04d}_{migration.name} was changed after it ran", reason="MIGRATION_CHANGED")
+                    raise Corruption(
+                        f"migration {migration.version:04d}_{migration.name} was changed after it ran",
+                        reason="MIGRATION_CHANGED",
+                    )
                 continue
             await connection.execute(migration.sql)
             await connection.execute(
                 f"INSERT INTO {schema}.schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",  # noqa: S608  # our own constant
-                migration.version, migration.name, migration.sha256,
+                migration.version,
+                migration.name,
+                migration.sha256,
             )
     return len(migrations)
 

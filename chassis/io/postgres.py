@@ -5,14 +5,14 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
 from chassis.core.errors import Corruption, DeadlineExceeded, HeimdexError, StaleWrite, UpstreamUnavailable
 from chassis.io import logs
 
-__all__ = ["Connection", "Database", "load_queries", "translate"]
+__all__ = ["Connection", "Database", "Row", "load_queries", "record_value", "translate"]
 
 Connection = asyncpg.pool.PoolConnectionProxy
 _log = logs.get_logger(__name__)
@@ -41,7 +41,11 @@ def translate(error: Exception) -> HeimdexError:
     if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
         return DeadlineExceeded("the database did not answer in time", reason="DATABASE_TIMEOUT")
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return Corruption("a rule of the database was broken", reason="CONSTRAINT", metadata={"constraint": str(getattr(error, "constraint_name", ""))})
+        return Corruption(
+            "a rule of the database was broken",
+            reason="CONSTRAINT",
+            metadata={"constraint": str(getattr(error, "constraint_name", ""))},
+        )
     return UpstreamUnavailable("the database does not answer", reason="DATABASE_UNAVAILABLE")
 
 
@@ -79,7 +83,11 @@ class Database:
         while True:
             try:
                 pool = await asyncpg.create_pool(
-                    dsn, min_size=1, max_size=max_connections, command_timeout=30.0, timeout=5.0,
+                    dsn,
+                    min_size=1,
+                    max_size=max_connections,
+                    command_timeout=30.0,
+                    timeout=5.0,
                     server_settings={"timezone": "UTC", "jit": "off"},
                 )
                 break
@@ -139,7 +147,15 @@ class Database:
                     connection.terminate()
 
 
-def record_value(record: Mapping[str, Any], name: str) -> Any:
+class Row(Protocol):
+    """A row of an answer, by column."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return a column."""
+        ...
+
+
+def record_value(record: Row, name: str) -> Any:
     """Return a column.
 
     Raises:

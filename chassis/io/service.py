@@ -1,7 +1,7 @@
 """The life of a service: open in order, say ready, work, and stop in one written order.
 
-Stopping: readiness off; consumers stop fetching and finish what is in hand within the grace time; what is left is cancelled,
-which gives its work back; servers and resources close in reverse order of opening.
+Stopping: readiness off; consumers stop fetching and finish what is in hand within the grace time; what is left is
+cancelled, which gives its work back; servers and resources close in reverse order of opening.
 """
 
 import asyncio
@@ -33,14 +33,22 @@ class ChassisSettings:
     """What every service is told."""
 
     nats_url: Secret = setting("HEIMDEX_NATS_URL", "message broker, nats://user:password@host:port")
-    nats_inbox_prefix: str = setting("HEIMDEX_NATS_INBOX_PREFIX", "subject prefix of this service's replies", default="_INBOX")
+    nats_inbox_prefix: str = setting(
+        "HEIMDEX_NATS_INBOX_PREFIX", "subject prefix of this service's replies", default="_INBOX"
+    )
     public_key_file: Path = setting("HEIMDEX_AUTH_PUBLIC_KEY_FILE", "PEM file that verifies tokens")
-    service_token: Secret = setting("HEIMDEX_SERVICE_TOKEN", "token by which other services know this one", default=Secret(""))
-    admin_user_ids: tuple[str, ...] = setting("HEIMDEX_ADMIN_USER_IDS", "users who are administrators, comma-separated", default=())
+    service_token: Secret = setting(
+        "HEIMDEX_SERVICE_TOKEN", "token by which other services know this one", default=Secret("")
+    )
+    admin_user_ids: tuple[str, ...] = setting(
+        "HEIMDEX_ADMIN_USER_IDS", "users who are administrators, comma-separated", default=()
+    )
     grpc_address: str = setting("HEIMDEX_{SERVICE}_ADDR", "host:port to serve gRPC on")
     ops_address: str = setting("HEIMDEX_{SERVICE}_METRICS_ADDR", "host:port to serve /metrics and /readyz on")
     log_level: str = setting("HEIMDEX_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", default="INFO")
-    grace_seconds: float = setting("HEIMDEX_GRACE_SECONDS", "seconds that work in hand may take to finish when stopping", default=3.0)
+    grace_seconds: float = setting(
+        "HEIMDEX_GRACE_SECONDS", "seconds that work in hand may take to finish when stopping", default=3.0
+    )
     reflect: bool = setting("HEIMDEX_REFLECTION", "whether gRPC reflection is served (development)", default=False)
 
 

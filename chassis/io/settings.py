@@ -55,7 +55,7 @@ def load(cls: type[T], environ: Mapping[str, str] | None = None, *, service: str
     return cls(**values)
 
 
-def _read_field(  # noqa: PLR0913, PLR0917  # one fault list is shared by all fields
+def _read_field(  # noqa: PLR0917  # one fault list is shared by all fields
     field: Field[Any], hint: Any, variable: str, text: str | None, values: dict[str, Any], faults: list[str]
 ) -> None:
     if text is None or (text == "" and field.default is not MISSING):

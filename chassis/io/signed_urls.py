@@ -29,7 +29,9 @@ def sign_path(secret: str, key: str, *, now_seconds: float | None = None) -> str
     return f"/media/{quote(key)}?exp={expires_at}&sig={_signature(secret, key, expires_at)}"
 
 
-def verify_signature(secret: str, key: str, expires_at: str, signature: str, *, now_seconds: float | None = None) -> None:
+def verify_signature(
+    secret: str, key: str, expires_at: str, signature: str, *, now_seconds: float | None = None
+) -> None:
     """Check a link.
 
     Raises:

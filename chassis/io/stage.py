@@ -8,15 +8,25 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from heimdex.common.v1 import stage_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.clock import Clock, SystemClock
 from chassis.core.errors import HeimdexError
 from chassis.core.stages import Outcome, Stage, StageRecord
 from chassis.io import logs, metrics
-from heimdex.common.v1 import stage_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 
-__all__ = ["StageSpan", "measure_stage", "outcome_to_proto", "reason_of", "stage_event", "stage_from_proto", "stage_to_proto", "timestamp", "worker_name"]
+__all__ = [
+    "StageSpan",
+    "measure_stage",
+    "outcome_to_proto",
+    "reason_of",
+    "stage_event",
+    "stage_from_proto",
+    "stage_to_proto",
+    "timestamp",
+    "worker_name",
+]
 
 _log = logs.get_logger(__name__)
 
@@ -56,7 +66,7 @@ def reason_of(error: BaseException) -> str:
 
 
 @contextmanager
-def measure_stage(
+def measure_stage(  # noqa: PLR0913  # the identity of a piece of work has these parts
     stage: Stage,
     *,
     video_id: str,
@@ -88,10 +98,24 @@ def measure_stage(
         raise
     finally:
         span._record = StageRecord(  # noqa: SLF001  # the span and its measure are one thing in two parts
-            video_id=video_id, owner_id=owner_id, generation=generation, stage=stage, attempt=attempt, fence=fence,
-            outcome=outcome, reason=reason, queued_at=queued_at, started_at=started_at, finished_at=clock.now(),
-            duration_ns=max(0, clock.monotonic_ns() - started_ns), video_duration_ns=span.video_duration_ns,
-            items=span.items, bytes_read=span.bytes_read, model=span.model, worker=worker, cpu_ns=span.cpu_ns,
+            video_id=video_id,
+            owner_id=owner_id,
+            generation=generation,
+            stage=stage,
+            attempt=attempt,
+            fence=fence,
+            outcome=outcome,
+            reason=reason,
+            queued_at=queued_at,
+            started_at=started_at,
+            finished_at=clock.now(),
+            duration_ns=max(0, clock.monotonic_ns() - started_ns),
+            video_duration_ns=span.video_duration_ns,
+            items=span.items,
+            bytes_read=span.bytes_read,
+            model=span.model,
+            worker=worker,
+            cpu_ns=span.cpu_ns,
         )
         _report(span.record)
 
@@ -100,8 +124,14 @@ def _report(record: StageRecord) -> None:
     metrics.STAGE_DURATION.labels(record.stage, record.outcome).observe(record.duration_ns / 1e9)
     log = _log.warning if record.outcome is Outcome.FAILED else _log.info
     log(
-        "a stage has ended", stage=record.stage, outcome=record.outcome, reason=record.reason, attempt=record.attempt,
-        duration_ms=round(record.duration_ns / 1e6, 3), items=record.items, model=record.model,
+        "a stage has ended",
+        stage=record.stage,
+        outcome=record.outcome,
+        reason=record.reason,
+        attempt=record.attempt,
+        duration_ms=round(record.duration_ns / 1e6, 3),
+        items=record.items,
+        model=record.model,
     )
 
 
@@ -114,9 +144,9 @@ def timestamp(at: datetime | None) -> Timestamp | None:
     return stamp
 
 
-def stage_to_proto(stage: Stage) -> "stage_pb2.Stage":
+def stage_to_proto(stage: Stage) -> "stage_pb2.Stage.ValueType":
     """Return the enum value of a stage."""
-    return stage_pb2.Stage.Value(f"STAGE_{stage.name}")  # type: ignore[return-value]
+    return stage_pb2.Stage.Value(f"STAGE_{stage.name}")
 
 
 def stage_from_proto(value: int) -> Stage:
@@ -128,18 +158,30 @@ def stage_from_proto(value: int) -> Stage:
     return Stage(stage_pb2.Stage.Name(value).removeprefix("STAGE_").lower())  # type: ignore[arg-type]
 
 
-def outcome_to_proto(outcome: Outcome) -> "stage_pb2.Outcome":
+def outcome_to_proto(outcome: Outcome) -> "stage_pb2.Outcome.ValueType":
     """Return the enum value of an outcome."""
-    return stage_pb2.Outcome.Value(f"OUTCOME_{outcome.name}")  # type: ignore[return-value]
+    return stage_pb2.Outcome.Value(f"OUTCOME_{outcome.name}")
 
 
 def stage_event(record: StageRecord) -> stage_event_pb2.StageEvent:
     """Return the telemetry record as a message."""
     return stage_event_pb2.StageEvent(
-        event_id=record.event_id, video_id=record.video_id, owner_id=record.owner_id, generation=record.generation,
-        stage=stage_to_proto(record.stage), attempt=record.attempt, outcome=outcome_to_proto(record.outcome),
-        reason=record.reason, queued_at=timestamp(record.queued_at), started_at=timestamp(record.started_at),
-        finished_at=timestamp(record.finished_at), duration_ns=record.duration_ns,
-        video_duration_ns=record.video_duration_ns, items=record.items, bytes_read=record.bytes_read,
-        model=record.model, worker=record.worker, cpu_ns=record.cpu_ns,
+        event_id=record.event_id,
+        video_id=record.video_id,
+        owner_id=record.owner_id,
+        generation=record.generation,
+        stage=stage_to_proto(record.stage),
+        attempt=record.attempt,
+        outcome=outcome_to_proto(record.outcome),
+        reason=record.reason,
+        queued_at=timestamp(record.queued_at),
+        started_at=timestamp(record.started_at),
+        finished_at=timestamp(record.finished_at),
+        duration_ns=record.duration_ns,
+        video_duration_ns=record.video_duration_ns,
+        items=record.items,
+        bytes_read=record.bytes_read,
+        model=record.model,
+        worker=record.worker,
+        cpu_ns=record.cpu_ns,
     )

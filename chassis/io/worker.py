@@ -1,8 +1,8 @@
 """The shell around the work of a stage: decode, measure, work, store, publish, and only then acknowledge.
 
-The un-acknowledged message is the outbox: whatever happens before the acknowledgement happens again, and a result that is
-already stored leads to the same messages. Every way out is a fact that ingest_svc decides upon; the broker's own counter
-only tells when a message has killed its worker too often.
+The un-acknowledged message is the outbox: whatever happens before the acknowledgement happens again, and a result
+that is already stored leads to the same messages. Every way out is a fact that ingest_svc decides upon; the broker's
+own counter only tells when a message has killed its worker too often.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
+from heimdex.ingest.v1 import work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.errors import Corruption, HeimdexError, NotFound, UpstreamUnavailable
 from chassis.core.stages import Outcome, Stage, StageRecord
@@ -20,10 +22,16 @@ from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore, result_key
 from chassis.io.concurrently import beside
 from chassis.io.jetstream import Bus, Delivery, Outgoing
-from chassis.io.stage import StageSpan, measure_stage, outcome_to_proto, stage_event, stage_to_proto, timestamp, worker_name
+from chassis.io.stage import (
+    StageSpan,
+    measure_stage,
+    outcome_to_proto,
+    stage_event,
+    stage_to_proto,
+    timestamp,
+    worker_name,
+)
 from chassis.io.topology import consumer_spec
-from heimdex.ingest.v1 import work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 
 __all__ = ["POISON_DELIVERIES", "StageHandler", "StageWorker", "load_result"]
 
@@ -78,7 +86,10 @@ class StageWorker:
         except DecodeError:
             await self._bury(delivery)
             return
-        with correlation.bound_to(delivery.correlation_id), logs.bind(video_id=work.video_id, stage=self._stage, attempt=work.attempt):
+        with (
+            correlation.bound_to(delivery.correlation_id),
+            logs.bind(video_id=work.video_id, stage=self._stage, attempt=work.attempt),
+        ):
             try:
                 await self._answer(delivery, work)
             except UpstreamUnavailable as error:
@@ -117,8 +128,14 @@ class StageWorker:
         span = StageSpan()
         try:
             with measure_stage(
-                self._stage, video_id=work.video_id, owner_id=work.owner_id, generation=work.generation, attempt=work.attempt,
-                fence=work.fence, queued_at=work.queued_at.ToDatetime(tzinfo=UTC), worker=self._worker,
+                self._stage,
+                video_id=work.video_id,
+                owner_id=work.owner_id,
+                generation=work.generation,
+                attempt=work.attempt,
+                fence=work.fence,
+                queued_at=work.queued_at.ToDatetime(tzinfo=UTC),
+                worker=self._worker,
             ) as span:
                 span.video_duration_ns = work.duration_ns or None
                 result = await self._handler(work, span)
@@ -136,30 +153,52 @@ class StageWorker:
         return _Ended(ended, event)
 
     def _fact(
-        self, work: work_pb2.StageWork, record: StageRecord, error: Exception | None, *, partial: work_pb2.StageEnded | None = None
+        self,
+        work: work_pb2.StageWork,
+        record: StageRecord,
+        error: Exception | None,
+        *,
+        partial: work_pb2.StageEnded | None = None,
     ) -> work_pb2.StageEnded:
         ended = work_pb2.StageEnded()
         if partial is not None:
             ended.CopyFrom(partial)
         ended.MergeFrom(
             work_pb2.StageEnded(
-                video_id=work.video_id, stage=stage_to_proto(self._stage), fence=work.fence,
-                started_at=timestamp(record.started_at), finished_at=timestamp(record.finished_at),
-                duration_ns=record.duration_ns, outcome=outcome_to_proto(record.outcome), reason=record.reason,
+                video_id=work.video_id,
+                stage=stage_to_proto(self._stage),
+                fence=work.fence,
+                started_at=timestamp(record.started_at),
+                finished_at=timestamp(record.finished_at),
+                duration_ns=record.duration_ns,
+                outcome=outcome_to_proto(record.outcome),
+                reason=record.reason,
                 worker=self._worker,
             )
         )
         if error is not None:
-            ended.message = str(error) if isinstance(error, HeimdexError) else f"internal error ({type(error).__name__})"
+            ended.message = (
+                str(error) if isinstance(error, HeimdexError) else f"internal error ({type(error).__name__})"
+            )
             ended.is_permanent = isinstance(error, HeimdexError) and error.permanent
         return ended
 
     def _poisoned(self, work: work_pb2.StageWork) -> _Ended:
         now = datetime.now(UTC)
         record = StageRecord(
-            video_id=work.video_id, owner_id=work.owner_id, generation=work.generation, stage=self._stage, attempt=work.attempt,
-            fence=work.fence, outcome=Outcome.FAILED, reason="POISON", queued_at=work.queued_at.ToDatetime(tzinfo=UTC),
-            started_at=now, finished_at=now, duration_ns=0, worker=self._worker,
+            video_id=work.video_id,
+            owner_id=work.owner_id,
+            generation=work.generation,
+            stage=self._stage,
+            attempt=work.attempt,
+            fence=work.fence,
+            outcome=Outcome.FAILED,
+            reason="POISON",
+            queued_at=work.queued_at.ToDatetime(tzinfo=UTC),
+            started_at=now,
+            finished_at=now,
+            duration_ns=0,
+            worker=self._worker,
         )
         message = f"the work ended its worker {POISON_DELIVERIES} times and is not tried again"
         ended = self._fact(work, record, Corruption(message, reason="POISON"))
@@ -169,9 +208,15 @@ class StageWorker:
         """Tell that the work was put down because the process stops: it costs no attempt and starts again at once."""
         now = datetime.now(UTC)
         ended = work_pb2.StageEnded(
-            video_id=work.video_id, stage=stage_to_proto(self._stage), fence=work.fence, started_at=timestamp(now),
-            finished_at=timestamp(now), outcome=outcome_to_proto(Outcome.CANCELLED), reason="STOPPING",
-            message="the worker was stopping", worker=self._worker,
+            video_id=work.video_id,
+            stage=stage_to_proto(self._stage),
+            fence=work.fence,
+            started_at=timestamp(now),
+            finished_at=timestamp(now),
+            outcome=outcome_to_proto(Outcome.CANCELLED),
+            reason="STOPPING",
+            message="the worker was stopping",
+            worker=self._worker,
         )
         with suppress(HeimdexError):
             await self._bus.publish(self._ended_message(ended), patience_seconds=3.0)
@@ -180,7 +225,9 @@ class StageWorker:
 
     async def _publish(self, ended: _Ended) -> None:
         event = Outgoing(
-            stage_subject(self._context, "stage_event", ended.fact.video_id), ended.event, "heimdex.metrics.v1.StageEvent",
+            stage_subject(self._context, "stage_event", ended.fact.video_id),
+            ended.event,
+            "heimdex.metrics.v1.StageEvent",
             f"stage/{_event_id(ended.event)}",
         )
         await self._bus.publish(event)
@@ -188,25 +235,36 @@ class StageWorker:
 
     def _started(self, delivery: Delivery, work: work_pb2.StageWork) -> Outgoing:
         started = work_pb2.StageStarted(
-            video_id=work.video_id, stage=stage_to_proto(self._stage), fence=work.fence,
-            started_at=timestamp(datetime.now(UTC)), worker=self._worker, deliveries=delivery.deliveries,
+            video_id=work.video_id,
+            stage=stage_to_proto(self._stage),
+            fence=work.fence,
+            started_at=timestamp(datetime.now(UTC)),
+            worker=self._worker,
+            deliveries=delivery.deliveries,
         )
         return Outgoing(
-            fact_subject(self._context, "stage_started", work.video_id), started.SerializeToString(),
-            "heimdex.ingest.v1.StageStarted", f"started/{work.video_id}/{self._stage}/{work.fence}/{delivery.deliveries}",
+            fact_subject(self._context, "stage_started", work.video_id),
+            started.SerializeToString(),
+            "heimdex.ingest.v1.StageStarted",
+            f"started/{work.video_id}/{self._stage}/{work.fence}/{delivery.deliveries}",
         )
 
     def _ended_message(self, ended: work_pb2.StageEnded) -> Outgoing:
         return Outgoing(
-            fact_subject(self._context, "stage_ended", ended.video_id), ended.SerializeToString(),
-            "heimdex.ingest.v1.StageEnded", f"ended/{ended.video_id}/{self._stage}/{ended.fence}/{ended.outcome}",
+            fact_subject(self._context, "stage_ended", ended.video_id),
+            ended.SerializeToString(),
+            "heimdex.ingest.v1.StageEnded",
+            f"ended/{ended.video_id}/{self._stage}/{ended.fence}/{ended.outcome}",
         )
 
     async def _bury(self, delivery: Delivery) -> None:
         _log.error("a message could not be decoded and was put aside", subject=delivery.subject)
         await self._bus.publish(
             Outgoing(
-                dead_subject(self._context, "undecodable", "none"), delivery.data, delivery.message_type, f"dead/{delivery.msg_id}"
+                dead_subject(self._context, "undecodable", "none"),
+                delivery.data,
+                delivery.message_type,
+                f"dead/{delivery.msg_id}",
             )
         )
         await delivery.reject()

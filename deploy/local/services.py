@@ -53,8 +53,12 @@ SERVICES: tuple[Service, ...] = (
     ),
     Service(name="inference_svc", argv=_module("inference_svc"), prefix="INFERENCE", nats_user="inference"),
     Service(
-        name="index_svc", argv=_module("index_svc"), prefix="INDEX", nats_user="index", signs_media=True,
-        # Vector searches are small: threads of a numeric library only fight over two cores (23 against 12 ms of CPU each).
+        name="index_svc",
+        argv=_module("index_svc"),
+        prefix="INDEX",
+        nats_user="index",
+        signs_media=True,
+        # Vector searches are small: threads of a numeric library only fight over the cores (23 against 12 ms of CPU).
         extra=(("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1")),
     ),
     Service(

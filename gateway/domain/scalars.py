@@ -31,7 +31,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _MASK_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
-class ValueFault(ValueError):  # noqa: N818 - the fault of a value, not of the program
+class ValueFault(ValueError):
     """The value does not fit its field."""
 
 

@@ -79,7 +79,7 @@ class Violation:
 
 
 @dataclass(eq=False)  # not frozen: contextlib writes to an exception that passes through it
-class Problem(Exception):  # noqa: N818 - the word of RFC 9457, and what the caller has
+class Problem(Exception):
     """An answer that is not a success, ours or a service's.
 
     Attributes:

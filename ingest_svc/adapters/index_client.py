@@ -1,7 +1,8 @@
 """index_svc as ingest_svc sees it."""
 
-from chassis.io.grpc_client import GrpcClient
 from heimdex.index.v1 import index_service_pb2, index_service_pb2_grpc
+
+from chassis.io.grpc_client import GrpcClient
 
 __all__ = ["IndexClient"]
 

@@ -8,8 +8,8 @@ from typing import Any
 from chassis.core.errors import NotFound
 from chassis.core.stages import Stage
 from chassis.io.postgres import Database, load_queries
-from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.adapters.rows import attempt_row, scene_row, transition_row, video_row
+from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.ports import AttemptRow, SceneRow, ScheduledMessage, TransitionRow, VideoRow
 
 __all__ = ["LibraryStore", "MetadataChange"]
@@ -54,13 +54,23 @@ class LibraryStore:
     ) -> VideoRow:
         """Change what people say about a video; `change` returns the new title, description, tags and attributes."""
         async with self._database.transaction() as connection:
-            if await connection.fetchval("SELECT 1 FROM ingest.videos WHERE id = $1 AND owner_id = $2 FOR UPDATE", video_id, owner_id) is None:
+            if (
+                await connection.fetchval(
+                    "SELECT 1 FROM ingest.videos WHERE id = $1 AND owner_id = $2 FOR UPDATE", video_id, owner_id
+                )
+                is None
+            ):
                 raise NotFound("there is no such video", reason="VIDEO_NOT_FOUND")
             row = await connection.fetchrow(_Q["get_video"], video_id, owner_id)
             assert row is not None  # noqa: S101  # the row is locked
             new = change(video_row(row, ()))
             await connection.execute(
-                _Q["upsert_metadata"], video_id, new["title"], new["description"], list(new["tags"]), json.dumps(new["attributes"])
+                _Q["upsert_metadata"],
+                video_id,
+                new["title"],
+                new["description"],
+                list(new["tags"]),
+                json.dumps(new["attributes"]),
             )
             await connection.execute(_Q["touch_video"], video_id)
             await connection.execute(_Q["notify"], VIDEO_CHANNEL, video_id)
@@ -78,9 +88,14 @@ class LibraryStore:
             for one in outgoing:
                 message = one.message
                 await connection.execute(
-                    _Q["insert_outbox"], message.msg_id, message.subject, message.message_type, message.payload,
-                    message.correlation_id, one.not_before,
-                )  # fmt: skip
+                    _Q["insert_outbox"],
+                    message.msg_id,
+                    message.subject,
+                    message.message_type,
+                    message.payload,
+                    message.correlation_id,
+                    one.not_before,
+                )
             await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
             await connection.execute(_Q["notify"], VIDEO_CHANNEL, video_id)
 
@@ -134,9 +149,16 @@ class LibraryStore:
         return found
 
     async def store_findings(
-        self, *, video_id: str, owner_id: str, generation: int, scenes: Sequence[SceneRow], transcript: bytes, language: str,
+        self,
+        *,
+        video_id: str,
+        owner_id: str,
+        generation: int,
+        scenes: Sequence[SceneRow],
+        transcript: bytes,
+        language: str,
         thumbnail_key: str,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Replace scenes and transcript by those of a run; return False when the video has gone or moved on."""
         async with self._database.transaction() as connection:
             known = await connection.fetchval(_Q["set_findings"], video_id, language, len(scenes), generation)
@@ -146,11 +168,23 @@ class LibraryStore:
             await connection.executemany(
                 _Q["insert_scene"],
                 [
-                    (s.id, video_id, owner_id, generation, s.index, s.start_ns, s.end_ns, s.transcript_segment, s.combined_text,
-                     s.text_recipe, s.message, s.created_at)
+                    (
+                        s.id,
+                        video_id,
+                        owner_id,
+                        generation,
+                        s.index,
+                        s.start_ns,
+                        s.end_ns,
+                        s.transcript_segment,
+                        s.combined_text,
+                        s.text_recipe,
+                        s.message,
+                        s.created_at,
+                    )
                     for s in scenes
                 ],
-            )  # fmt: skip
+            )
             await connection.execute(_Q["upsert_transcript"], video_id, generation, transcript)
             if thumbnail_key:
                 await connection.execute(_Q["set_thumbnail"], video_id, thumbnail_key)

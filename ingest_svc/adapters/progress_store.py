@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from chassis.core.errors import NotFound
 from chassis.core.stages import Outcome
@@ -10,7 +11,8 @@ from chassis.io.jetstream import Outgoing as Message
 from chassis.io.postgres import Connection, Database, load_queries
 from ingest_svc.adapters.rows import step_values, video_from, video_values
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
-from ingest_svc.domain.video import Outgoing, Step, StepState, Video
+from ingest_svc.domain.facts import Outgoing
+from ingest_svc.domain.video import Step, StepState, Video
 from ingest_svc.ports import NewVideo, ScheduledMessage, SourceFacts
 
 __all__ = ["DueMessage", "OverdueStep", "ProgressStore"]
@@ -54,22 +56,42 @@ class ProgressStore:
         """Store a new video and what must be sent; return False and change nothing when it is there already."""
         async with self._database.transaction() as connection:
             inserted = await connection.fetchval(
-                _Q["insert_video"], video.id, video.owner_id, video.state, video.stage, video.generation, video.fence,
-                new.filename, new.mime_type, new.size_bytes, new.sha256, new.source_key, video.queued_at,
-            )  # fmt: skip
+                _Q["insert_video"],
+                video.id,
+                video.owner_id,
+                video.state,
+                video.stage,
+                video.generation,
+                video.fence,
+                new.filename,
+                new.mime_type,
+                new.size_bytes,
+                new.sha256,
+                new.source_key,
+                video.queued_at,
+            )
             if inserted is None:
                 return False
             if new.title or new.description:
                 await connection.execute(_Q["upsert_metadata"], video.id, new.title, new.description, [], "{}")
-            await self._save(connection, None, video, out, SourceFacts(
-                new.source_key, new.size_bytes, new.sha256, new.filename, new.title, None
-            ))  # fmt: skip
+            await self._save(
+                connection,
+                None,
+                video,
+                out,
+                SourceFacts(new.source_key, new.size_bytes, new.sha256, new.filename, new.title, None),
+            )
         return True
 
     async def apply(
-        self, video_id: str, decide: Decide, *, fact_id: str = "", owner_id: str = "",
+        self,
+        video_id: str,
+        decide: Decide,
+        *,
+        fact_id: str = "",
+        owner_id: str = "",
         also: Callable[[Connection], Awaitable[None]] | None = None,
-    ) -> Video:  # fmt: skip
+    ) -> Video:
         """Change a video by a pure decision, once per `fact_id`, together with what must be sent because of it.
 
         Raises:
@@ -88,9 +110,20 @@ class ProgressStore:
             if after is not before:
                 facts = await connection.fetchrow(_Q["work_facts"], video_id)
                 assert facts is not None  # noqa: S101  # the row is locked
-                await self._save(connection, before, after, out, SourceFacts(
-                    facts["source_key"], facts["size_bytes"], facts["sha256"], facts["filename"], facts["title"], after.duration_ns
-                ))  # fmt: skip
+                await self._save(
+                    connection,
+                    before,
+                    after,
+                    out,
+                    SourceFacts(
+                        facts["source_key"],
+                        facts["size_bytes"],
+                        facts["sha256"],
+                        facts["filename"],
+                        facts["title"],
+                        after.duration_ns,
+                    ),
+                )
         return after
 
     async def _save(
@@ -104,7 +137,9 @@ class ProgressStore:
         ended = [_lost_attempt(after, old[step.stage]) for step in changed if _was_given_up(old.get(step.stage), step)]
         await connection.executemany(_Q["upsert_attempt"], ended + attempts)
         now = max((step.started_at or after.queued_at for step in changed), default=after.queued_at)
-        history = [(after.id, step.stage, step.state, after.state, _changed_at(step, now)) for step in changed if step.fence]
+        history: list[tuple[Any, ...]] = [
+            (after.id, step.stage, step.state, after.state, _changed_at(step, now)) for step in changed if step.fence
+        ]
         if before is None or before.state is not after.state:
             end = after.processing_finished_at if after.state.is_terminal else after.queued_at
             history.append((after.id, None, None, after.state, end or now))
@@ -113,14 +148,21 @@ class ProgressStore:
             scheduled = self._encode(after, one, facts)
             message = scheduled.message
             await connection.execute(
-                _Q["insert_outbox"], message.msg_id, message.subject, message.message_type, message.payload,
-                message.correlation_id, scheduled.not_before,
-            )  # fmt: skip
+                _Q["insert_outbox"],
+                message.msg_id,
+                message.subject,
+                message.message_type,
+                message.payload,
+                message.correlation_id,
+                scheduled.not_before,
+            )
         if out:
             await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
         await connection.execute(_Q["notify"], VIDEO_CHANNEL, after.id)
 
-    async def take_due(self, now: datetime, limit: int, send: Callable[[Sequence[DueMessage]], Awaitable[list[int]]]) -> int:
+    async def take_due(
+        self, now: datetime, limit: int, send: Callable[[Sequence[DueMessage]], Awaitable[list[int]]]
+    ) -> int:
         """Hand the messages that are due to `send`, which returns their stream positions, and mark them as sent.
 
         A crash in between sends them again with the same identity.
@@ -128,7 +170,10 @@ class ProgressStore:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_Q["lock_due_outbox"], now, limit)
             due = [
-                DueMessage(row["id"], Message(row["subject"], row["payload"], row["message_type"], row["msg_id"], row["correlation_id"]))
+                DueMessage(
+                    row["id"],
+                    Message(row["subject"], row["payload"], row["message_type"], row["msg_id"], row["correlation_id"]),
+                )
                 for row in rows
             ]
             if due:
@@ -148,7 +193,9 @@ class ProgressStore:
         async with self._database.connection() as connection:
             rows = await connection.fetch(_Q["list_overdue_steps"], before)
         return [
-            OverdueStep(row["video_id"], row["stage"], row["fence"], row["msg_id"], row["published_at"], row["stream_sequence"])
+            OverdueStep(
+                row["video_id"], row["stage"], row["fence"], row["msg_id"], row["published_at"], row["stream_sequence"]
+            )
             for row in rows
         ]
 
@@ -173,14 +220,25 @@ _OUTCOMES = {StepState.DONE: Outcome.SUCCEEDED, StepState.SKIPPED: Outcome.SKIPP
 def _attempt_values(video: Video, step: Step) -> tuple[object, ...]:
     retried = step.state is StepState.QUEUED and step.attempt > 1
     return (
-        video.id, step.fence, video.generation, step.stage, step.attempt, step.worker, step.queued_at, step.started_at,
-        step.finished_at, _OUTCOMES.get(step.state), "" if retried else step.reason, "" if retried else step.message, step.deliveries,
-    )  # fmt: skip
+        video.id,
+        step.fence,
+        video.generation,
+        step.stage,
+        step.attempt,
+        step.worker,
+        step.queued_at,
+        step.started_at,
+        step.finished_at,
+        _OUTCOMES.get(step.state),
+        "" if retried else step.reason,
+        "" if retried else step.message,
+        step.deliveries,
+    )
 
 
 def _was_given_up(before: Step | None, after: Step) -> bool:
     """Whether an open attempt was replaced by a newer one: it failed, was given back, or was lost."""
-    return before is not None and before.state.is_open and after.fence != before.fence and after.fence != 0
+    return before is not None and before.state.is_open and after.fence not in (before.fence, 0)
 
 
 def _lost_attempt(video: Video, step: Step) -> tuple[object, ...]:
@@ -188,7 +246,17 @@ def _lost_attempt(video: Video, step: Step) -> tuple[object, ...]:
     is_retry = after.attempt > step.attempt
     outcome = Outcome.FAILED if is_retry else Outcome.CANCELLED
     return (
-        video.id, step.fence, video.generation, step.stage, step.attempt, step.worker, step.queued_at, step.started_at,
-        after.queued_at if step.started_at else None, outcome, after.reason if is_retry else "GIVEN_BACK",
-        after.message if is_retry else "the work was given back or lost and handed out again", step.deliveries,
-    )  # fmt: skip
+        video.id,
+        step.fence,
+        video.generation,
+        step.stage,
+        step.attempt,
+        step.worker,
+        step.queued_at,
+        step.started_at,
+        after.queued_at if step.started_at else None,
+        outcome,
+        after.reason if is_retry else "GIVEN_BACK",
+        after.message if is_retry else "the work was given back or lost and handed out again",
+        step.deliveries,
+    )

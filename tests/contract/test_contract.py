@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2
-
-from chassis.core.stages import Outcome, Stage
 from heimdex.common.v1 import stage_pb2
 from heimdex.ingest.v1 import video_pb2
+
+from chassis.core.stages import Outcome, Stage
 from ingest_svc.domain.video import StepState, VideoState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,9 @@ def test_no_locked_line_of_the_contract_is_missing(tool):
 
 
 def test_the_lock_holds_the_whole_contract(tool):
-    assert tool.LOCK.read_text(encoding="utf-8").splitlines() == tool.describe(tool.read_descriptors()), "run make golden"
+    assert tool.LOCK.read_text(encoding="utf-8").splitlines() == tool.describe(tool.read_descriptors()), (
+        "run make golden"
+    )
 
 
 @pytest.mark.parametrize("change", ["rename", "renumber", "retype", "unroute", "remove_rpc"])
@@ -98,12 +100,16 @@ def test_the_contract_follows_the_house_style(ours):
             faults.append(f"{file.name}: folder is not the package")
         for enum in file.enum_type:
             prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in enum.name).lstrip("_")
-            if enum.value[0].name != f"{prefix}_UNSPECIFIED" or any(not v.name.startswith(f"{prefix}_") for v in enum.value):
+            if enum.value[0].name != f"{prefix}_UNSPECIFIED" or any(
+                not v.name.startswith(f"{prefix}_") for v in enum.value
+            ):
                 faults.append(f"{enum.name}: values must begin with {prefix}_, the first with UNSPECIFIED")
         for service in file.service:
             if not service.name.endswith("Service"):
                 faults.append(service.name)
-            faults += [f"{service.name}.{m.name}" for m in service.method if not m.input_type.endswith(f".{m.name}Request")]
+            faults += [
+                f"{service.name}.{m.name}" for m in service.method if not m.input_type.endswith(f".{m.name}Request")
+            ]
 
     assert [] == faults
 

@@ -1,4 +1,7 @@
-"""Who may import whom, and through which door each library comes in. The rules below are the architecture; they can not go stale."""
+"""Who may import whom, and through which door each library comes in.
+
+The rules below are the architecture; they can not go stale.
+"""
 
 import ast
 from fnmatch import fnmatch
@@ -81,7 +84,9 @@ def test_no_service_imports_another():
 def test_the_gateway_knows_descriptors_and_no_message():
     """R-AD2-10: the gateway only reads; it has no way to publish."""
     gateway = {path: names for path, names in IMPORTS.items() if path.startswith("gateway/")}
-    known = [f"{path} imports {name}" for path, names in gateway.items() for name in names if name.startswith("heimdex.")]
+    known = [
+        f"{path} imports {name}" for path, names in gateway.items() for name in names if name.startswith("heimdex.")
+    ]
     carriers = [path for path in gateway if {"nats", "asyncpg"} & roots(path)]
 
     assert ([], []) == (known, carriers)
@@ -112,7 +117,13 @@ def test_decisions_are_pure(package):
 
 
 def test_the_kernel_core_is_standard_library_alone():
-    faults = [f"{p}: {n}" for p, names in IMPORTS.items() if p.startswith("chassis/core/") for n in names if n.split(".")[0] in DOORS or n.startswith(("heimdex", "chassis.io", "google"))]
+    faults = [
+        f"{p}: {n}"
+        for p, names in IMPORTS.items()
+        if p.startswith("chassis/core/")
+        for n in names
+        if n.split(".")[0] in DOORS or n.startswith(("heimdex", "chassis.io", "google"))
+    ]
 
     assert [] == faults
 
@@ -122,7 +133,11 @@ def test_adapters_do_not_know_handlers_or_the_composition_root():
     for path, names in IMPORTS.items():
         package, _, rest = path.partition("/")
         if rest.startswith("adapters/"):
-            faults += [f"{path} imports {name}" for name in names if name.startswith((f"{package}.app", f"{package}.handlers", f"{package}.grpc_api"))]
+            faults += [
+                f"{path} imports {name}"
+                for name in names
+                if name.startswith((f"{package}.app", f"{package}.handlers", f"{package}.grpc_api"))
+            ]
         if not rest.startswith("__main__") and f"{package}.app" in names and package in SERVICES:
             faults.append(f"{path} imports its app")
 

@@ -10,4 +10,6 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 MEDIA = SHARED / "media"
 MODELS = SHARED / "models"
 
-needs_shared = pytest.mark.skipif(not MEDIA.is_dir(), reason="../shared (real clips and weights) is not beside this checkout")
+needs_shared = pytest.mark.skipif(
+    not MEDIA.is_dir(), reason="../shared (real clips and weights) is not beside this checkout"
+)

@@ -1,5 +1,6 @@
 """`python -m ingest_svc.adapters.media_child {probe|scenes} PARENT_PID`: read one request, answer it, end."""
 
+import errno
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from ingest_svc.adapters.media_child.limits import apply_limits, die_with_parent
 
 __all__ = ["main"]
 
+_NO_MEMORY = frozenset((errno.ENOMEM, errno.EAGAIN))
 _PROGRESS_SECONDS = 0.1
 _COMMANDS = {"probe": "probing", "scenes": "detecting"}
 
@@ -56,7 +58,9 @@ def main(command: str, parent_pid: int) -> None:
     except MemoryError:
         reporter.emit("failed", kind="memory", detail="the memory limit was reached")
     except OSError as error:
-        reporter.emit("failed", kind="os", detail=f"{type(error).__name__}: {error.strerror}", errno=error.errno)
+        # Threads and buffers that could not be had come as system errors, not as MemoryError.
+        kind = "memory" if error.errno in _NO_MEMORY else "os"
+        reporter.emit("failed", kind=kind, detail=f"{type(error).__name__}: {error.strerror}", errno=error.errno)
     except module.FFmpegError as error:
         detail = f"The file can not be decoded ({type(error).__name__}); export it again."
         reporter.emit("refused", reason="DECODE_FAILED", message=detail)

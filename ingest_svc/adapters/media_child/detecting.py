@@ -175,6 +175,8 @@ def _frames(container: InputContainer, stream: VideoStream, health: _Health) -> 
     for packet in demux(container, stream):
         try:
             frames = packet.decode()
+        except MemoryError:
+            raise
         except FFmpegError:
             health.decode_errors += 1
             continue

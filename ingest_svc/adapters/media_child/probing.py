@@ -158,6 +158,8 @@ def _first_picture(packet: "Packet[Any]", seen: _Pass) -> None:
     try:
         for frame in packet.decode():
             seen.first_frame = seen.first_frame or frame
+    except MemoryError:
+        raise
     except FFmpegError:
         seen.decode_errors += 1
 

@@ -99,7 +99,7 @@ async def test_pictures_are_jpeg_small_enough_in_their_scene_and_never_black(
     sandbox: MediaSandbox, tmp_path: Path
 ) -> None:
     """R-ING-12: the shot is black but for three frames; those are shown."""
-    shots = [Shot(2.0, RED, is_black=True), Shot(0.12, GREEN), Shot(1.0, RED, is_black=True)]
+    shots = [Shot(2.0, RED, is_black=True), Shot(0.12, GREY), Shot(1.0, RED, is_black=True)]
     clip = write_clip(tmp_path / "dark.mp4", shots, Clip(width=1280, height=720))
 
     probe = await sandbox.probe(clip, tmp_path)
@@ -226,11 +226,12 @@ async def test_a_cut_off_file_is_used_as_far_as_it_goes(sandbox: MediaSandbox, t
 
 async def test_memory_beyond_the_limit_is_a_named_error(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "huge.mp4", [Shot(0.4, RED)], Clip(width=3840, height=2160))
-    async with MediaSandbox(SandboxLimits(memory_bytes=48 * 2**20), keeps_spares=False) as box:
+    async with MediaSandbox(SandboxLimits(memory_bytes=40 * 2**20), keeps_spares=False) as box:
         with pytest.raises(UnreadableMedia) as refused:
             await box.probe(clip, tmp_path)
 
-    assert refused.value.reason in {"MEDIA_CHILD_KILLED", "DECODE_FAILED"}
+    assert refused.value.reason == "MEDIA_CHILD_KILLED"
+    assert refused.value.metadata["cause"] in {"memory", "crash"}  # it depends on who asked for the byte too many
     assert not descendants(os.getpid())
 
 

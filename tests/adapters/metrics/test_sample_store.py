@@ -244,4 +244,4 @@ async def _everything(store):
         await store.latency(WEEK, ""), await store.rtf(WEEK, ""), await store.queue(WEEK, ""),
         sorted(await store.stages(WEEK, ""), key=repr), sorted(await store.failures(WEEK, ""), key=repr),
         await store.throughput(WEEK, ""),
-    )  # fmt: skip
+    )

@@ -20,9 +20,15 @@ def voices(draw: st.DrawFn) -> tuple[Span, ...]:
 
 words = st.builds(Word, st.sampled_from([" a", " bee", "-see", "。", " ", ""]), times, times, st.floats(-1, 2))
 raws = st.builds(
-    RawSegment, st.sampled_from(["hello there", " x ", "", "\n"]), times, times, st.lists(words, max_size=6).map(tuple),
-    st.floats(-3, 0), st.floats(0, 1), st.floats(0, 5),
-)  # fmt: skip
+    RawSegment,
+    st.sampled_from(["hello there", " x ", "", "\n"]),
+    times,
+    times,
+    st.lists(words, max_size=6).map(tuple),
+    st.floats(-3, 0),
+    st.floats(0, 1),
+    st.floats(0, 5),
+)
 
 
 @given(st.floats(0, 500), voices(), st.floats(1, 60))

@@ -9,23 +9,9 @@ from hypothesis import strategies as st
 
 from chassis.core.errors import NotReady
 from chassis.core.stages import PIPELINE, Outcome, Stage
-from ingest_svc.domain.video import (
-    MAX_ATTEMPTS,
-    MAX_ATTEMPTS_OF_A_BUG,
-    NEEDS,
-    CancelRequested,
-    Dispatch,
-    Ended,
-    Lost,
-    ReprocessRequested,
-    RunEnded,
-    Started,
-    StepState,
-    Video,
-    VideoState,
-    advance,
-    register,
-)
+from ingest_svc.domain.advance import MAX_ATTEMPTS, MAX_ATTEMPTS_OF_A_BUG, advance, register
+from ingest_svc.domain.facts import CancelRequested, Dispatch, Ended, Lost, ReprocessRequested, RunEnded, Started
+from ingest_svc.domain.video import NEEDS, StepState, Video, VideoState
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,7 +36,20 @@ def legal(video: Video) -> None:
 
 def ended(step, outcome=Outcome.SUCCEEDED, *, at=T0, permanent=False, reason="") -> Ended:
     info = b"info" if step.stage is Stage.METADATA else b""
-    return Ended(step.stage, step.fence, at, at + timedelta(seconds=1), outcome, f"key/{step.stage}", reason, "", permanent, "w", info, 5)
+    return Ended(
+        step.stage,
+        step.fence,
+        at,
+        at + timedelta(seconds=1),
+        outcome,
+        f"key/{step.stage}",
+        reason,
+        "",
+        permanent,
+        "w",
+        info,
+        5,
+    )
 
 
 def run(video: Video, out, *, at=T0) -> Video:
@@ -66,10 +65,17 @@ def run(video: Video, out, *, at=T0) -> Video:
 
 @st.composite
 def histories(draw):
-    """Facts as a hostile carrier would bring them: about any stage, with fences right, old, or invented, in any order."""
+    """Facts as a hostile carrier would bring them.
+
+    About any stage, with fences right, old, or invented, in any order.
+    """
     kinds = st.sampled_from(["started", "ok", "skip", "fail", "fatal", "bug", "back", "lost", "cancel", "again"])
     return draw(
-        st.lists(st.tuples(kinds, st.sampled_from(PIPELINE), st.integers(-2, 2), st.integers(-3, 50)), min_size=1, max_size=60)
+        st.lists(
+            st.tuples(kinds, st.sampled_from(PIPELINE), st.integers(-2, 2), st.integers(-3, 50)),
+            min_size=1,
+            max_size=60,
+        )
     )
 
 
@@ -118,7 +124,9 @@ def test_no_sequence_of_duplicated_reordered_or_late_facts_reaches_an_illegal_st
         fences = [one.step.fence for one in out if isinstance(one, Dispatch)]
         assert len(fences) == len(set(fences))
         assert all(fence > video.fence for fence in fences)
-        assert sum(isinstance(one, RunEnded) for one in out) == (after.state.is_terminal and not video.state.is_terminal)
+        assert sum(isinstance(one, RunEnded) for one in out) == (
+            after.state.is_terminal and not video.state.is_terminal
+        )
         video = after
 
 
@@ -162,7 +170,9 @@ def test_scene_detection_and_transcription_are_handed_out_together():
     assert {Stage.SCENE_DETECTION, Stage.TRANSCRIPTION} == {one.step.stage for one in out}
 
 
-@pytest.mark.parametrize(("reason", "limit"), [("UPSTREAM_UNAVAILABLE", MAX_ATTEMPTS), ("INTERNAL", MAX_ATTEMPTS_OF_A_BUG)])
+@pytest.mark.parametrize(
+    ("reason", "limit"), [("UPSTREAM_UNAVAILABLE", MAX_ATTEMPTS), ("INTERNAL", MAX_ATTEMPTS_OF_A_BUG)]
+)
 def test_transient_failures_are_retried_with_growing_waits_up_to_the_limit(reason, limit):
     """R-RET-01."""
     video, out = register(video_id="v", owner_id="u", at=T0)

@@ -25,7 +25,7 @@ from tests.support.shared import MODELS, needs_shared
         ("African elephant", "elephant"), ("lesser panda", "panda"), ("giant panda", "panda"), ("barracouta", "fish"),
         ("puffer", "fish"), ("abacus", ""), ("espresso", ""),
     ],
-)  # fmt: skip
+)
 def test_the_first_and_last_class_of_every_run_have_its_name(label: str, name: str) -> None:
     lines = (MODELS / "mobilenet_v2_imagenet" / "labels.txt").read_text().splitlines()
     (line,) = [place for place, text in enumerate(lines) if text.split(",")[0] == label]
