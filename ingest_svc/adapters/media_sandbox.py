@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Literal, Self
 
 from chassis.core.errors import HeimdexError, UnreadableMedia, UpstreamUnavailable
+from chassis.io.logs import get_logger
 from ingest_svc.domain.media_failures import error_from_event, error_from_exit, nonsense, too_slow
 from ingest_svc.domain.media_limits import SandboxLimits
 from ingest_svc.domain.media_report import (
@@ -36,6 +37,8 @@ ProgressCallback = Callable[[float], None]
 """Called in the event loop with the part of the work that is done, 0 to 1, at most ten times a second."""
 
 Command = Literal["probe", "scenes"]
+
+_log = get_logger(__name__)
 
 _AUDIO_NAME = "audio.flac"
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -273,8 +276,11 @@ async def _end(child: _Child) -> None:
 def _death(child: _Child, *, was_ready: bool, memory_bytes: int) -> HeimdexError:
     size = child.stderr.seek(0, os.SEEK_END)
     child.stderr.seek(max(0, size - _STDERR_TAIL_BYTES))
-    tail = child.stderr.read().decode(errors="replace")
-    return error_from_exit(child.process.returncode or 0, tail, was_ready=was_ready, memory_bytes=memory_bytes)
+    # The child's last words name paths of this machine: they go into our log, never into the error.
+    last_words = child.stderr.read().decode(errors="replace")
+    code = child.process.returncode or 0
+    _log.warning("a media child ended without an answer", exit=code, was_ready=was_ready, last_words=last_words)
+    return error_from_exit(code, was_ready=was_ready, memory_bytes=memory_bytes)
 
 
 @contextlib.contextmanager

@@ -50,12 +50,11 @@ def error_from_event(event: Mapping[str, Any], *, memory_bytes: int) -> HeimdexE
     return nonsense()
 
 
-def error_from_exit(code: int, stderr_tail: str, *, was_ready: bool, memory_bytes: int) -> HeimdexError:
+def error_from_exit(code: int, *, was_ready: bool, memory_bytes: int) -> HeimdexError:
     """Name the end of a child that ended without an answer.
 
     Args:
         code: exit status, or minus the number of the signal that ended it.
-        stderr_tail: its last words.
         was_ready: whether it had loaded its libraries; before that, the file can not be blamed.
         memory_bytes: its memory limit.
     """
@@ -64,7 +63,7 @@ def error_from_exit(code: int, stderr_tail: str, *, was_ready: bool, memory_byte
         return UpstreamUnavailable(
             "The reader of media files does not start on this machine.",
             reason="SANDBOX_FAILED",
-            metadata={"exit": str(code), "stderr": stderr_tail},
+            metadata={"exit": str(code)},
         )
     if killer in _SENT_FROM_OUTSIDE:
         return UpstreamUnavailable(
@@ -81,5 +80,5 @@ def error_from_exit(code: int, stderr_tail: str, *, was_ready: bool, memory_byte
     return UnreadableMedia(
         f"Reading the file crashed its reader (memory limit {memory_bytes // 2**20} MiB); export it again.",
         reason=RefusalReason.MEDIA_CHILD_KILLED,
-        metadata={"cause": "crash", "exit": str(code), "stderr": stderr_tail},
+        metadata={"cause": "crash", "exit": str(code)},
     )

@@ -84,10 +84,10 @@ def test_the_sound_to_transcribe_is_the_default_one_with_the_highest_rate_that_c
 
 
 def test_a_kill_from_outside_is_tried_again_and_a_crash_is_not() -> None:
-    killed = error_from_exit(-9, "", was_ready=True, memory_bytes=2**30)
-    crashed = error_from_exit(-11, "", was_ready=True, memory_bytes=2**30)
-    not_started = error_from_exit(1, "ImportError", was_ready=False, memory_bytes=2**30)
-    out_of_time = error_from_exit(-24, "", was_ready=True, memory_bytes=2**30)
+    killed = error_from_exit(-9, was_ready=True, memory_bytes=2**30)
+    crashed = error_from_exit(-11, was_ready=True, memory_bytes=2**30)
+    not_started = error_from_exit(1, was_ready=False, memory_bytes=2**30)
+    out_of_time = error_from_exit(-24, was_ready=True, memory_bytes=2**30)
 
     assert (type(killed), killed.reason, killed.permanent) == (UpstreamUnavailable, "MEDIA_CHILD_KILLED", False)
     assert (type(crashed), crashed.reason, crashed.permanent) == (UnreadableMedia, "MEDIA_CHILD_KILLED", True)
