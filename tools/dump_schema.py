@@ -51,7 +51,7 @@ SELECT pg_get_functiondef(oid) AS definition, obj_description(oid, 'pg_proc') AS
 FROM pg_proc WHERE pronamespace = $1::regnamespace ORDER BY oid::regprocedure::text
 """
 
-Row = Mapping[str, Any]
+Row = Any
 
 
 async def describe(database: Database, schema: str) -> str:

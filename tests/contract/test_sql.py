@@ -1,0 +1,308 @@
+"""Every statement fits the schema that the migrations make, and the schema explains itself."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from chassis.core.errors import Corruption, NotReady
+from chassis.io.concurrently import all_of
+from chassis.io.migrate import check_version, migrate, read_migrations
+from chassis.io.postgres import Database, load_queries
+from ingest_svc.adapters.library_store import LibraryStore
+from ingest_svc.adapters.progress_store import ProgressStore
+from ingest_svc.adapters.rows import step_values, video_row, video_values
+from ingest_svc.domain.advance import register
+from ingest_svc.domain.video import Step
+from ingest_svc.ports import AttemptRow, SourceFacts, TransitionRow, VideoRow
+from ingest_svc.work_codec import encode_outgoing
+from tests.support.ingest_lab import OWNER, T0, registered
+from tools.dump_schema import SCHEMAS, describe, picture_file
+
+ROOT = Path(__file__).resolve().parents[2]
+STATEMENTS = [(package, name) for package in SCHEMAS for name in load_queries(package)]
+READERS = {
+    "list_steps": {field.name for field in fields(Step)},
+    "list_steps_of_many": {field.name for field in fields(Step)} | {"video_id"},
+    "list_attempts": {field.name for field in fields(AttemptRow)},
+    "list_transitions": {field.name for field in fields(TransitionRow)},
+    "work_facts": {field.name for field in fields(SourceFacts)},
+    "get_video": {field.name for field in fields(VideoRow)} - {"steps"},
+    "list_videos": {field.name for field in fields(VideoRow)} - {"steps"},
+}
+"""What the columns of a statement become."""
+
+
+@pytest.fixture(params=SCHEMAS)
+async def database(request, new_database):
+    """The migrated database of each service."""
+    url = await new_database(request.param, SCHEMAS[request.param])
+    async with Database.open(url, max_connections=4) as database:
+        database.package, database.schema = request.param, SCHEMAS[request.param]
+        yield database
+
+
+@pytest.fixture
+async def ingest(new_database):
+    async with Database.open(await new_database("ingest_svc", "ingest"), max_connections=4) as database:
+        yield database
+
+
+async def misfits(database, package) -> dict[str, str]:
+    """What the server says of the statements that do not fit its schema, by name."""
+    found = {}
+    async with database.connection() as connection:
+        for name, statement in load_queries(package).items():
+            try:
+                await connection.prepare(statement)
+            except asyncpg.PostgresSyntaxError as error:
+                found[name] = str(error)
+            except asyncpg.PostgresError as error:
+                found[name] = str(error)
+    return found
+
+
+async def test_every_statement_prepares_against_the_migrated_schema(database):
+    """R-SCH-03, R-SCH-08."""
+    assert await misfits(database, database.package) == {}
+
+
+@pytest.mark.parametrize(("package", "name"), STATEMENTS)
+def test_every_statement_is_described_in_a_sentence(package, name):
+    first = load_queries(package)[name].splitlines()[0]
+
+    assert re.fullmatch(r"-- [A-Z].+\.", first), first
+
+
+@pytest.mark.parametrize("package", SCHEMAS)
+def test_every_statement_is_used(package):
+    spoken = {node.value for _, tree in trees(package) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+    assert set(load_queries(package)) - spoken == set()
+
+
+async def test_callers_pass_as_many_values_as_the_statement_has_parameters(ingest):
+    """R-SCH-08: the caller and its statement are compared without running them."""
+    wanted = await parameter_counts(ingest, "ingest_svc")
+    calls = [(name, given, place) for file, tree in trees("ingest_svc") for name, given, place in _calls(file, tree)]
+
+    assert [(name, given, place) for name, given, place in calls if given != wanted[name]] == []
+    assert len(calls) >= 20  # the rest unpack the values of a row:
+    video, _ = register(video_id="v", owner_id="o", at=T0)
+    assert len(video_values(video)) == wanted["update_video"]
+    assert len(step_values("v", video.steps[0])) == wanted["upsert_step"]
+
+
+async def test_rows_have_a_column_for_every_field_of_what_they_become(ingest):
+    """R-SCH-03: statement and dataclass are compared by name."""
+    async with ingest.connection() as connection:
+        for name, wanted in READERS.items():
+            statement = await connection.prepare(load_queries("ingest_svc")[name])
+            columns = {one.name for one in statement.get_attributes()}
+
+            assert columns == wanted, name
+
+
+async def test_a_dropped_column_is_named(ingest):
+    """R-SCH-03: drop a column in a scratch database."""
+    async with ingest.connection() as connection:
+        await connection.execute("ALTER TABLE ingest.videos DROP COLUMN language")
+    found = await misfits(ingest, "ingest_svc")
+
+    assert set(found) == {"get_video", "list_videos", "set_findings"}
+    assert all("language" in text for text in found.values())
+
+
+def test_a_row_without_a_column_names_it():
+    """R-SCH-01: the mapper names what is missing."""
+    with pytest.raises(Corruption, match="column attributes"):
+        video_row({}, ())
+
+
+async def test_columns_added_by_hand_change_nothing(ingest):
+    """R-SCH-01, R-UI-01, R-OPS-05: the S0 bug as a regression test, and old code on a newer schema."""
+    async with ingest.connection() as connection:
+        for table in ("videos", "video_metadata", "steps", "attempts", "transitions"):
+            await connection.execute(f"ALTER TABLE ingest.{table} ADD COLUMN surprise text DEFAULT 'boo'")
+    store, library = ProgressStore(ingest, encode_outgoing), LibraryStore(ingest)
+    video = await registered(store, title="Harbour")
+    listed = await library.list_videos(OWNER, state=None, after=None, limit=10)
+
+    assert [(row.id, row.title) for row in listed] == [(video.id, "Harbour")]
+    assert len(await library.list_attempts(OWNER, video.id)) == 1
+    assert len(await library.list_transitions(video.id, 0)) == 2
+
+
+async def test_every_table_and_column_says_what_it_means(database):
+    """R-STG-13."""
+    async with database.connection() as connection:
+        silent = await connection.fetch(
+            "SELECT c.oid::regclass::text AS relation, a.attname::text AS column FROM pg_class c"
+            " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r'"
+            " WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'schema_migrations'"
+            " AND (obj_description(c.oid, 'pg_class') IS NULL"
+            "      OR c.relkind = 'r' AND col_description(c.oid, a.attnum) IS NULL)",
+            database.schema,
+        )
+
+    assert [tuple(row) for row in silent] == []
+
+
+async def test_every_constraint_has_a_name_of_ours(database):
+    """Errors are recognised by the name of the constraint, so the server may not invent one."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT c.conname::text AS name, t.relname::text AS relation FROM pg_constraint c"
+            " JOIN pg_class t ON t.oid = c.conrelid"
+            " WHERE c.connamespace = $1::regnamespace AND c.contype <> 'n'",
+            database.schema,
+        )
+    text = "".join(one.sql for one in read_migrations(database.package))
+
+    assert [row["name"] for row in rows if row["relation"] != "schema_migrations" and row["name"] not in text] == []
+
+
+async def test_the_picture_of_the_schema_is_fresh(database):
+    """R-SCH-02: `make golden` writes it; a hand edit is refused here."""
+    assert picture_file(database.package).read_text(encoding="utf-8") == await describe(database, database.schema)
+
+
+async def test_the_times_the_stage_and_the_duration_are_found_by_index_among_100_000_videos(ingest):
+    """R-STG-12."""
+    async with ingest.connection() as connection:
+        await connection.execute(
+            "INSERT INTO ingest.videos (id, owner_id, state, stage, generation, fence, filename, mime_type, size_bytes,"
+            " sha256, source_key, created_at, updated_at, queued_at, processing_started_at, processing_finished_at)"
+            " SELECT 'v' || n, 'o' || n % 100, 'ready', CASE WHEN n % 100 = 0 THEN 'indexing' ELSE 'finalizing' END, 1,"
+            " 1, 'f', 'video/mp4', 1, '', 'k', q, q, q, q, q + n % 5000 * interval '10 ms'"
+            " FROM (SELECT n, timestamptz '2026-01-01Z' + n * interval '1 minute' AS q FROM generate_series(1, 100000) n)"
+        )
+        await connection.execute("ANALYZE ingest.videos")
+
+        async def plan(query, *values):
+            return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {query}", *values))
+
+        at = T0.replace(month=2)
+        seen = "SELECT * FROM ingest.legacy_videos WHERE "
+        assert "idx_videos_processing_finished_at" in await plan(
+            f"{seen} processing_finished_at >= $1 AND processing_finished_at < $2", at, at + timedelta(days=1)
+        )
+        assert "idx_videos_processing_stage" in await plan("SELECT id FROM ingest.videos WHERE stage = 'indexing'")
+        assert "idx_videos_processing_duration_ms" in await plan(f"{seen} processing_duration_ms > 49900")
+        assert "idx_videos_owner_created_at" in await plan(
+            load_queries("ingest_svc")["list_videos"], "o7", None, None, None, 50
+        )
+
+
+async def test_reports_read_their_window_by_index_among_100_000_runs(new_database):
+    """R-STG-12, as the questions of metrics_svc ask it."""
+    async with (
+        Database.open(await new_database("metrics_svc", "metrics"), max_connections=1) as metrics,
+        metrics.connection() as connection,
+    ):
+        await connection.execute(
+            "INSERT INTO metrics.video_runs (event_id, video_id, owner_id, generation, stage, outcome, failed_stage, reason,"
+            " counted_at, duration_ns, queue_ns, is_clock_corrected)"
+            " SELECT n, n, 'o' || n % 100, 1, CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'completed' END,"
+            " CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'succeeded' END, CASE WHEN n % 50 = 0 THEN 'metadata' ELSE '' END, '',"
+            " timestamptz '2026-01-01Z' + n * interval '3 minutes', n * 1000000, 0, false FROM generate_series(1, 100000) n"
+        )
+        await connection.execute("ANALYZE metrics.video_runs")
+        window = (T0.replace(month=3), T0.replace(month=3) + timedelta(days=1))
+        queries = load_queries("metrics_svc")
+        for name, more in {"latency": [[0.5]], "failures": [], "throughput": [], "queue": [], "rtf": [[0.5]]}.items():
+            rows = await connection.fetch(f"EXPLAIN {queries[name]}", *window, "", *more)
+
+            assert "video_runs_counted_at_idx" in "\n".join(row[0] for row in rows), name
+
+
+async def test_an_older_schema_is_refused_with_both_versions(database):
+    """R-SCH-04: start against an old database."""
+    wanted = len(read_migrations(database.package))
+    await check_version(database, package=database.package, schema=database.schema)
+    async with database.connection() as connection:
+        await connection.execute(f"DROP SCHEMA {database.schema} CASCADE")
+
+    with pytest.raises(NotReady, match=f"version 0, this program wants {wanted}"):
+        await check_version(database, package=database.package, schema=database.schema)
+
+
+async def test_a_newer_schema_is_refused_with_both_versions_and_left_alone(database):
+    """R-SCH-04, R-OPS-05: an old program on a new schema does not touch it."""
+    known = len(read_migrations(database.package))
+    async with database.connection() as connection:
+        await connection.execute(
+            f"INSERT INTO {database.schema}.schema_migrations (version, name, sha256) VALUES ({known + 1}, 'later', '')"
+        )
+
+    with pytest.raises(NotReady, match=f"at version {known + 1}, this program knows {known}") as refused:
+        await migrate(database, package=database.package, schema=database.schema)
+    assert refused.value.reason == "SCHEMA_TOO_NEW"
+
+
+async def test_a_migration_that_changed_after_it_ran_is_refused(database):
+    """R-SCH-02."""
+    async with database.connection() as connection:
+        await connection.execute(f"UPDATE {database.schema}.schema_migrations SET sha256 = 'edited' WHERE version = 1")
+
+    with pytest.raises(Corruption, match="migration 0001_") as refused:
+        await migrate(database, package=database.package, schema=database.schema)
+    assert refused.value.reason == "MIGRATION_CHANGED"
+
+
+async def test_replicas_that_migrate_at_once_agree(database):
+    """R-SCH-04: the second waits for the first and finds nothing to do."""
+    async with database.connection() as connection:
+        await connection.execute(f"DROP SCHEMA {database.schema} CASCADE")
+    package, schema = database.package, database.schema
+    versions = await all_of(*(migrate(database, package=package, schema=schema) for _ in range(4)))
+
+    assert set(versions) == {len(read_migrations(package))}
+    assert await misfits(database, package) == {}
+
+
+@pytest.mark.parametrize("package", SCHEMAS)
+def test_migrations_only_add(package):
+    """R-SCH-05: nothing is dropped or renamed, and every later file says so by its first verb."""
+    for migration in read_migrations(package):
+        assert not re.search(r"\b(DROP (TABLE|COLUMN|VIEW)|RENAME)\b", migration.sql, re.IGNORECASE), migration.name
+
+
+async def parameter_counts(database, package):
+    async with database.connection() as connection:
+        return {
+            name: len((await connection.prepare(statement)).get_parameters())
+            for name, statement in load_queries(package).items()
+        }
+
+
+def trees(package) -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted((ROOT / package).rglob("*.py")):
+        yield str(file.relative_to(ROOT)), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _calls(file, tree) -> Iterator[tuple[str, int, str]]:
+    """Calls of a named statement whose number of values is written down: (statement, values, place)."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Subscript):
+            continue
+        key = node.args[0].slice
+        if not isinstance(node.args[0].value, ast.Name) or node.args[0].value.id != "_Q":
+            continue
+        assert isinstance(key, ast.Constant), f"{file}:{node.lineno}: a statement is named by a constant"
+        given = _given(node)
+        if given is not None:
+            yield str(key.value), given, f"{file}:{node.lineno}"
+
+
+def _given(call: ast.Call) -> int | None:
+    values = call.args[1:]
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "executemany":
+        rows = values[0].elt if isinstance(values[0], ast.ListComp) else None
+        return len(rows.elts) if isinstance(rows, ast.Tuple) else None
+    return None if any(isinstance(value, ast.Starred) for value in values) else len(values)
