@@ -11,7 +11,7 @@ PACKAGES := chassis gateway ingest_svc inference_svc index_svc metrics_svc clien
 .PHONY: help setup protos demo run down test check fmt lint types contracts unit faults e2e bench lock golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # uv comes first, by its own hashes from the same lock file; then everything else, by hash, in seconds.
 $(STAMP): requirements.lock pyproject.toml

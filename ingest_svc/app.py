@@ -42,7 +42,9 @@ async def build(context: ServiceContext) -> None:
     blobs = BlobStore(settings.blob_url)
     database = await context.enter(Database.open(settings.database_url, max_connections=12))
     await migrate(database, package="ingest_svc", schema="ingest")
-    bus = await context.enter(Bus.open(settings.nats_url, name="ingest_svc", inbox_prefix=settings.nats_inbox_prefix))
+    bus = await context.enter(
+        Bus.open(settings.nats_url, name="ingest_svc", inbox_prefix=settings.nats_inbox_prefix, corrects_topology=True)
+    )
     context.health.register("postgres", database.ping)
     context.health.register("nats", bus.ping)
     progress, library = ProgressStore(database, encode_outgoing), LibraryStore(database)

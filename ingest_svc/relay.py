@@ -17,7 +17,7 @@ from chassis.io.jetstream import Bus, Delivery, Outgoing
 from ingest_svc.adapters.progress_store import DueMessage, OverdueStep, ProgressStore
 from ingest_svc.domain.advance import advance
 from ingest_svc.domain.facts import Lost
-from ingest_svc.work_codec import decode_fact
+from ingest_svc.work_codec import decode_fact, forget_message, indexed_video
 
 __all__ = ["FactIntake", "OutboxRelay", "Sweeper"]
 
@@ -25,6 +25,7 @@ _log = logs.get_logger(__name__)
 _BATCH = 100
 _POLL_SECONDS = 1.0
 _SHORTEST_WAIT_SECONDS = 0.005
+_PATIENCE_SECONDS = 5.0
 _KEEP_OUTBOX = timedelta(days=1)
 _KEEP_INBOX = timedelta(days=14)
 
@@ -58,8 +59,18 @@ class OutboxRelay:
                 _log.warning("the outbox could not be sent; trying again", error=str(error))
                 await asyncio.sleep(_POLL_SECONDS / 4)
 
-    async def _send(self, due: Sequence[DueMessage]) -> list[int]:
-        return await all_of(*(self._bus.publish(one.message, patience_seconds=10.0) for one in due))
+    async def _send(self, due: Sequence[DueMessage]) -> list[int | None]:
+        return await all_of(*(self._publish(one.message) for one in due))
+
+    async def _publish(self, message: Outgoing) -> int | None:
+        """Publish one message; one that the broker refuses stays in the outbox and keeps nobody else waiting."""
+        try:
+            return await self._bus.publish(message, patience_seconds=_PATIENCE_SECONDS)
+        except UpstreamUnavailable as error:
+            _log.warning(
+                "a message could not be sent; it stays in the outbox", subject=message.subject, error=str(error)
+            )
+            return None
 
     async def _sleep(self, next_at: datetime | None) -> None:
         wait = _POLL_SECONDS
@@ -93,7 +104,8 @@ class FactIntake:
                 if decoded is not None:
                     await self._take(delivery.msg_id, *decoded)
             except NotFound:
-                pass  # the video was deleted meanwhile; nothing can follow from it
+                # The video was deleted meanwhile. Moments that were indexed after that must not come back to life.
+                await self._forget(delivery)
             except HeimdexError as error:
                 _log.warning("a fact could not be taken in; it will come again", error=str(error))
                 metrics.MESSAGES_HANDLED.labels("ingest_take_facts", "retry").inc()
@@ -101,6 +113,11 @@ class FactIntake:
                 return
             await delivery.ack()
             metrics.MESSAGES_HANDLED.labels("ingest_take_facts", "ack").inc()
+
+    async def _forget(self, delivery: Delivery) -> None:
+        indexed = indexed_video(delivery.message_type, delivery.data)
+        if indexed is not None:
+            await self._bus.publish(forget_message(*indexed, self._clock.now()).message)
 
     async def _take(self, msg_id: str, video_id: str, fact: object) -> None:
         spread = random.random()  # noqa: S311  # jitter, not a secret

@@ -17,7 +17,15 @@ from ingest_svc.domain.probe import MediaFacts, VideoTrack
 from ingest_svc.domain.video import Step, Video
 from ingest_svc.ports import SceneRow, ScheduledMessage, SourceFacts
 
-__all__ = ["decode_fact", "encode_outgoing", "facts_from", "forget_message", "media_info_message", "scene_row"]
+__all__ = [
+    "decode_fact",
+    "encode_outgoing",
+    "facts_from",
+    "forget_message",
+    "indexed_video",
+    "media_info_message",
+    "scene_row",
+]
 
 _INVALID_ARGUMENT = 3
 _INTERNAL = 13
@@ -60,6 +68,15 @@ def _decode_ended(ended: work_pb2.StageEnded) -> Ended:
         media_info=ended.media_info.SerializeToString() if has_info else b"",
         duration_ns=ended.duration_of_video_ns if has_info else None,
     )
+
+
+def indexed_video(message_type: str, payload: bytes) -> tuple[str, str] | None:
+    """Return video and owner when the message tells the end of an indexing; None for every other message."""
+    if message_type != "heimdex.ingest.v1.StageEnded":
+        return None
+    ended = work_pb2.StageEnded.FromString(payload)
+    is_indexing = ended.stage == stage_pb2.STAGE_INDEXING and ended.owner_id
+    return (ended.video_id, ended.owner_id) if is_indexing else None
 
 
 def encode_outgoing(video: Video, outgoing: Outgoing, facts: SourceFacts) -> ScheduledMessage:

@@ -110,14 +110,21 @@ Handler = Callable[[Delivery], Awaitable[None]]
 class Bus:
     """One connection to the broker."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, corrects_topology: bool = False) -> None:
         self._client = client
+        self._corrects = corrects_topology
         self._jetstream = client.jetstream(timeout=5.0)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, *, name: str, inbox_prefix: str = "_INBOX", wait_seconds: float = 30.0
+        cls,
+        url: str,
+        *,
+        name: str,
+        inbox_prefix: str = "_INBOX",
+        wait_seconds: float = 30.0,
+        corrects_topology: bool = False,
     ) -> AsyncIterator["Bus"]:
         """Connect, make sure that streams and consumers are there, and stay connected.
 
@@ -143,8 +150,8 @@ class Bus:
                     connect_timeout=2,
                     ping_interval=10,
                 )
-                bus = cls(client)
-                await ensure_topology(bus._jetstream)
+                bus = cls(client, corrects_topology=corrects_topology)
+                await ensure_topology(bus._jetstream, corrects=corrects_topology)
                 break
             except (NatsError, OSError, TimeoutError) as error:
                 with suppress(NatsError):
@@ -255,7 +262,7 @@ class Bus:
             or "no stream" in str(error).lower()
         ):
             with suppress(NatsError, TimeoutError):
-                await ensure_topology(self._jetstream)
+                await ensure_topology(self._jetstream, corrects=self._corrects)
 
 
 async def _guarded(handler: Handler, delivery: Delivery, consumer: str) -> None:

@@ -11,7 +11,7 @@ from nats.js.api import (
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
-from chassis.core.subjects import CONSUMERS, STREAMS, ConsumerSpec, Retention, StreamSpec
+from chassis.core.subjects import CONSUMERS, STREAMS, ConsumerSpec, Kind, Retention, StreamSpec
 
 __all__ = ["consumer_spec", "ensure_topology"]
 
@@ -37,7 +37,8 @@ def _stream_config(spec: StreamSpec) -> StreamConfig:
         subjects=[f"heimdex.{spec.kind}.v1.>"],
         retention=RetentionPolicy.WORK_QUEUE if spec.retention is Retention.WORK_QUEUE else RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW if spec.retention is Retention.WORK_QUEUE else DiscardPolicy.OLD,
+        # A full stream refuses, so nothing is lost unseen; dead letters make room, since they must never block work.
+        discard=DiscardPolicy.OLD if spec.kind is Kind.DEAD else DiscardPolicy.NEW,
         max_bytes=spec.max_bytes,
         max_age=float(spec.max_age_seconds),
         max_msg_size=_MAX_MESSAGE_BYTES,
@@ -60,14 +61,18 @@ def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
     )
 
 
-async def ensure_topology(jetstream: JetStreamContext) -> None:
-    """Create or correct every stream and consumer; safe to run in several services at once."""
+async def ensure_topology(jetstream: JetStreamContext, *, corrects: bool = True) -> None:
+    """Create every stream and consumer that is missing; safe to run in several services at once.
+
+    Only who `corrects` brings a stream of another configuration into line: by the broker's permissions, ingest_svc.
+    """
     for stream in STREAMS:
         config = _stream_config(stream)
         try:
             await jetstream.add_stream(config)
         except BadRequestError:
-            await jetstream.update_stream(config)
+            if corrects:
+                await jetstream.update_stream(config)
     for consumer in CONSUMERS:
         try:
             await jetstream.consumer_info(consumer.stream, consumer.name)

@@ -166,6 +166,7 @@ class StageWorker:
         ended.MergeFrom(
             work_pb2.StageEnded(
                 video_id=work.video_id,
+                owner_id=work.owner_id,
                 stage=stage_to_proto(self._stage),
                 fence=work.fence,
                 started_at=timestamp(record.started_at),

@@ -11,7 +11,7 @@ from chassis.io.jetstream import Outgoing as Message
 from chassis.io.postgres import Connection, Database, load_queries
 from ingest_svc.adapters.rows import step_values, video_from, video_values
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
-from ingest_svc.domain.facts import Outgoing
+from ingest_svc.domain.facts import Dispatch, Outgoing
 from ingest_svc.domain.video import Step, StepState, Video
 from ingest_svc.ports import NewVideo, ScheduledMessage, SourceFacts
 
@@ -134,7 +134,7 @@ class ProgressStore:
         changed = [step for step in after.steps if old.get(step.stage) != step]
         await connection.executemany(_Q["upsert_step"], [step_values(after.id, step) for step in changed])
         attempts = [_attempt_values(after, step) for step in changed if step.fence]
-        ended = [_lost_attempt(after, old[step.stage]) for step in changed if _was_given_up(old.get(step.stage), step)]
+        ended = [_lost_attempt(after, one.replaces) for one in out if isinstance(one, Dispatch) and one.replaces]
         await connection.executemany(_Q["upsert_attempt"], ended + attempts)
         now = max((step.started_at or after.queued_at for step in changed), default=after.queued_at)
         history: list[tuple[Any, ...]] = [
@@ -161,11 +161,12 @@ class ProgressStore:
         await connection.execute(_Q["notify"], VIDEO_CHANNEL, after.id)
 
     async def take_due(
-        self, now: datetime, limit: int, send: Callable[[Sequence[DueMessage]], Awaitable[list[int]]]
+        self, now: datetime, limit: int, send: Callable[[Sequence[DueMessage]], Awaitable[list[int | None]]]
     ) -> int:
-        """Hand the messages that are due to `send`, which returns their stream positions, and mark them as sent.
+        """Hand the messages that are due to `send`, mark those that were sent, and return how many that were.
 
-        A crash in between sends them again with the same identity.
+        `send` returns the stream position of each, None for one that could not be sent. A crash in between sends
+        them again with the same identity.
         """
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_Q["lock_due_outbox"], now, limit)
@@ -178,9 +179,10 @@ class ProgressStore:
             ]
             if due:
                 sequences = await send(due)
-                pairs = [(one.id, sequence) for one, sequence in zip(due, sequences, strict=True)]
-                await connection.executemany(_Q["mark_published"], pairs)
-        return len(due)
+                sent = [(one.id, number) for one, number in zip(due, sequences, strict=True) if number is not None]
+                await connection.executemany(_Q["mark_published"], sent)
+                return len(sent)
+        return 0
 
     async def outbox_waiting(self) -> tuple[int, datetime | None]:
         """Return how many messages wait, and the earliest time one of them is due."""
@@ -236,11 +238,6 @@ def _attempt_values(video: Video, step: Step) -> tuple[object, ...]:
     )
 
 
-def _was_given_up(before: Step | None, after: Step) -> bool:
-    """Whether an open attempt was replaced by a newer one: it failed, was given back, or was lost."""
-    return before is not None and before.state.is_open and after.fence not in (before.fence, 0)
-
-
 def _lost_attempt(video: Video, step: Step) -> tuple[object, ...]:
     after = video.step(step.stage)
     is_retry = after.attempt > step.attempt
@@ -254,7 +251,7 @@ def _lost_attempt(video: Video, step: Step) -> tuple[object, ...]:
         step.worker,
         step.queued_at,
         step.started_at,
-        after.queued_at if step.started_at else None,
+        step.finished_at or (after.queued_at if step.started_at else None),
         outcome,
         after.reason if is_retry else "GIVEN_BACK",
         after.message if is_retry else "the work was given back or lost and handed out again",

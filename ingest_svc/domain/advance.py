@@ -118,7 +118,8 @@ def _dispatch(video: Video, step: Step, *, attempt: int, now: datetime, wait_sec
         reason=step.reason if attempt > 1 else "",
         message=step.message if attempt > 1 else "",
     )
-    return _with_step(replace(video, fence=fence), queued), Dispatch(queued, not_before)
+    replaces = step if step.state.is_open else None
+    return _with_step(replace(video, fence=fence), queued), Dispatch(queued, not_before, replaces)
 
 
 def _begin(video: Video, at: datetime) -> Video:
@@ -156,7 +157,8 @@ def _ended(video: Video, fact: Ended, now: datetime, spread: float) -> tuple[Vid
         return (replace(video, steps=tuple(_close(one, over, kept=kept) for one in video.steps)), ())
     video = _begin(video, fact.started_at)
     if fact.outcome is Outcome.CANCELLED:
-        video, dispatch = _dispatch(video, step, attempt=step.attempt, now=now, wait_seconds=0.0)
+        back = replace(over, reason=step.reason, message=step.message)  # stopping is not why it is tried again
+        video, dispatch = _dispatch(video, back, attempt=step.attempt, now=now, wait_seconds=0.0)
         return video, (dispatch,)
     if fact.outcome is Outcome.FAILED:
         return _failed(video, over, fact, now, spread)

@@ -78,6 +78,8 @@ class Dispatch:
 
     step: Step
     not_before: datetime
+    replaces: Step | None = None
+    """The attempt before it, as that one ended; None for a first attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ CREATE TABLE ingest.videos (
 );
 CREATE INDEX idx_videos_open ON ingest.videos USING btree (updated_at) WHERE (state = ANY (ARRAY['queued'::text, 'processing'::text]));
 CREATE INDEX idx_videos_owner_created_at ON ingest.videos USING btree (owner_id, created_at DESC, id DESC);
-CREATE INDEX idx_videos_processing_duration_ms ON ingest.videos USING btree (floor((EXTRACT(epoch FROM (processing_finished_at - processing_started_at)) * (1000)::numeric)));
+CREATE INDEX idx_videos_processing_duration_ms ON ingest.videos USING btree (((floor((EXTRACT(epoch FROM (processing_finished_at - processing_started_at)) * (1000)::numeric)))::bigint));
 CREATE INDEX idx_videos_processing_finished_at ON ingest.videos USING btree (processing_finished_at);
 CREATE INDEX idx_videos_processing_stage ON ingest.videos USING btree (stage);
 
