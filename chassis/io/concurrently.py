@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-__all__ = ["all_of", "beside"]
+__all__ = ["all_of", "alongside", "beside"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,20 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+@asynccontextmanager
+async def alongside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine while the block runs, and wait for it when the block ends; cancelled only when the block is."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        yield
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 @asynccontextmanager

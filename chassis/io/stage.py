@@ -34,7 +34,8 @@ _log = logs.get_logger(__name__)
 class StageSpan:
     """A piece of work while it runs; the handler fills in what it counted. `record` is there once it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, started_at: datetime) -> None:
+        self.started_at = started_at
         self.items: int | None = None
         self.bytes_read: int | None = None
         self.video_duration_ns: int | None = None
@@ -83,8 +84,8 @@ def measure_stage(  # noqa: PLR0913  # the identity of a piece of work has these
     An exception passes through after it was recorded: cancelled for CancelledError, failed for all others.
     """
     clock = clock or SystemClock()
-    span = StageSpan()
     started_at, started_ns = clock.now(), clock.monotonic_ns()
+    span = StageSpan(started_at)
     outcome, reason = Outcome.SUCCEEDED, ""
     try:
         yield span

@@ -20,7 +20,7 @@ from chassis.core.stages import Outcome, Stage, StageRecord
 from chassis.core.subjects import STAGE_CONTEXT, dead_subject, fact_subject, stage_subject
 from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore, result_key
-from chassis.io.concurrently import beside
+from chassis.io.concurrently import alongside, beside
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from chassis.io.stage import (
     StageSpan,
@@ -36,6 +36,7 @@ from chassis.io.topology import consumer_spec
 __all__ = ["POISON_DELIVERIES", "StageHandler", "StageWorker", "load_result"]
 
 _log = logs.get_logger(__name__)
+_ANNOUNCE_SECONDS = 5.0
 POISON_DELIVERIES = 3
 """A message that was delivered this often and never answered has killed its worker each time."""
 
@@ -122,35 +123,50 @@ class StageWorker:
     async def _do(self, delivery: Delivery, work: work_pb2.StageWork, key: str) -> _Ended:
         if delivery.deliveries > POISON_DELIVERIES:
             return self._poisoned(work)
-        await self._bus.publish(self._started(delivery, work))
-        result: work_pb2.StageResult | None = None
-        error: Exception | None = None
-        span = StageSpan()
-        try:
-            with measure_stage(
-                self._stage,
-                video_id=work.video_id,
-                owner_id=work.owner_id,
-                generation=work.generation,
-                attempt=work.attempt,
-                fence=work.fence,
-                queued_at=work.queued_at.ToDatetime(tzinfo=UTC),
-                worker=self._worker,
-            ) as span:
-                span.video_duration_ns = work.duration_ns or None
-                result = await self._handler(work, span)
-        except Exception as failure:  # noqa: BLE001  # every failure becomes a fact
-            error = failure
-            if not isinstance(failure, HeimdexError):
-                _log.error("a stage ended in a bug", exc_info=failure)
-        event = stage_event(span.record).SerializeToString()
-        ended = self._fact(work, span.record, error, partial=result.ended if result else None)
+        begun: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
+        async with alongside(self._announce(delivery, work, begun)):
+            record, result, error = await self._measured(work, begun)
+        event = stage_event(record).SerializeToString()
+        ended = self._fact(work, record, error, partial=result.ended if result else None)
         if result is not None:
             ended.result_key = key
             result.ended.CopyFrom(ended)
             result.stage_event = event
             await self._blobs.put(key, result.SerializeToString())
         return _Ended(ended, event)
+
+    async def _measured(
+        self, work: work_pb2.StageWork, begun: asyncio.Future[datetime]
+    ) -> tuple[StageRecord, work_pb2.StageResult | None, Exception | None]:
+        """Do the work and return its record with either a result or the error that ended it."""
+        measure = measure_stage(
+            self._stage,
+            video_id=work.video_id,
+            owner_id=work.owner_id,
+            generation=work.generation,
+            attempt=work.attempt,
+            fence=work.fence,
+            queued_at=work.queued_at.ToDatetime(tzinfo=UTC),
+            worker=self._worker,
+        )
+        try:
+            with measure as span:
+                begun.set_result(span.started_at)
+                span.video_duration_ns = work.duration_ns or None
+                result = await self._handler(work, span)
+        except Exception as failure:  # noqa: BLE001  # every failure becomes a fact
+            if not isinstance(failure, HeimdexError):
+                _log.error("a stage ended in a bug", exc_info=failure)
+            return span.record, None, failure
+        return span.record, result, None
+
+    async def _announce(self, delivery: Delivery, work: work_pb2.StageWork, begun: asyncio.Future[datetime]) -> None:
+        """Tell that the work has begun, while it goes on; the end is told in any case, so this may be missed."""
+        started = self._started(delivery, work, await begun)
+        try:
+            await self._bus.publish(started, patience_seconds=_ANNOUNCE_SECONDS)
+        except UpstreamUnavailable as error:
+            _log.warning("the begin of a stage could not be told", error=str(error))
 
     def _fact(
         self,
@@ -234,12 +250,12 @@ class StageWorker:
         await self._bus.publish(event)
         await self._bus.publish(self._ended_message(ended.fact))
 
-    def _started(self, delivery: Delivery, work: work_pb2.StageWork) -> Outgoing:
+    def _started(self, delivery: Delivery, work: work_pb2.StageWork, at: datetime) -> Outgoing:
         started = work_pb2.StageStarted(
             video_id=work.video_id,
             stage=stage_to_proto(self._stage),
             fence=work.fence,
-            started_at=timestamp(datetime.now(UTC)),
+            started_at=timestamp(at),
             worker=self._worker,
             deliveries=delivery.deliveries,
         )

@@ -134,7 +134,12 @@ class ProgressStore:
         changed = [step for step in after.steps if old.get(step.stage) != step]
         await connection.executemany(_Q["upsert_step"], [step_values(after.id, step) for step in changed])
         attempts = [_attempt_values(after, step) for step in changed if step.fence]
-        ended = [_lost_attempt(after, one.replaces) for one in out if isinstance(one, Dispatch) and one.replaces]
+        replaced = {one.step.stage: one.replaces for one in out if isinstance(one, Dispatch)}
+        ended = [
+            _lost_attempt(after, replaced.get(step.stage) or old[step.stage])
+            for step in changed
+            if _was_given_up(old.get(step.stage), step)
+        ]
         await connection.executemany(_Q["upsert_attempt"], ended + attempts)
         now = max((step.started_at or after.queued_at for step in changed), default=after.queued_at)
         history: list[tuple[Any, ...]] = [
@@ -236,6 +241,11 @@ def _attempt_values(video: Video, step: Step) -> tuple[object, ...]:
         "" if retried else step.message,
         step.deliveries,
     )
+
+
+def _was_given_up(before: Step | None, after: Step) -> bool:
+    """Whether an open attempt was replaced by a newer one: it failed, was given back, or was lost."""
+    return before is not None and before.state.is_open and after.fence not in (before.fence, 0)
 
 
 def _lost_attempt(video: Video, step: Step) -> tuple[object, ...]:

@@ -131,7 +131,13 @@ def test_a_wheel_is_found_without_importing_it(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_names_its_installation(tmp_path: Path) -> None:
     spec = ModelSpec(
-        "w", (Task.OCR,), (ModelFile("a", hashlib.sha256(b"").hexdigest()),), "MIT", 0, False, {},
+        "w",
+        (Task.OCR,),
+        (ModelFile("a", hashlib.sha256(b"").hexdigest()),),
+        "MIT",
+        0,
+        False,
+        {},
         WheelSource("no_such_package", "models", "no-such-package"),
     )
     found = files_at(tmp_path, Hub(is_offline=True)).resolve(spec)

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -62,14 +63,14 @@ async def shots(blobs: BlobStore) -> work_pb2.StageResult:
 @needs_shared
 async def test_a_reel_becomes_moments(engine: InferenceEngine, blobs: BlobStore) -> None:
     """R-ING-06 to R-ING-09: the words of a scene lie in it, and together the scenes say what the transcript says."""
-    span = StageSpan()
+    span = StageSpan(datetime.now(UTC))
     spoken = await transcribe_audio(
         await work_with(blobs, {Stage.METADATA: await with_sound(blobs, REEL)}), span, engine=engine, blobs=blobs
     )
     assert (span.items, span.skipped_reason) == (3, "")
 
     work = await work_with(blobs, {Stage.SCENE_DETECTION: await shots(blobs), Stage.TRANSCRIPTION: spoken})
-    seen = StageSpan()
+    seen = StageSpan(datetime.now(UTC))
     moments = (await describe_scenes(work, seen, engine=engine, blobs=blobs)).moments.moments
     scenes = [moment.scene for moment in moments]
 
@@ -97,15 +98,15 @@ async def test_the_same_work_has_the_same_result(engine: InferenceEngine, blobs:
     detected = await shots(blobs)
     del detected.scene_detection.shots[2:]
     work = await work_with(blobs, {Stage.SCENE_DETECTION: detected, Stage.TRANSCRIPTION: silent})
-    first = await describe_scenes(work, StageSpan(), engine=engine, blobs=blobs)
-    second = await describe_scenes(work, StageSpan(), engine=engine, blobs=blobs)
+    first = await describe_scenes(work, StageSpan(datetime.now(UTC)), engine=engine, blobs=blobs)
+    second = await describe_scenes(work, StageSpan(datetime.now(UTC)), engine=engine, blobs=blobs)
 
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
 
 
 async def test_a_video_without_sound_has_an_empty_transcript(engine: InferenceEngine, blobs: BlobStore) -> None:
     """R-ING-04."""
-    span = StageSpan()
+    span = StageSpan(datetime.now(UTC))
     work = await work_with(blobs, {Stage.METADATA: work_pb2.StageResult(metadata=work_pb2.MetadataOutput())})
     result = await transcribe_audio(work, span, engine=engine, blobs=blobs)
 
@@ -116,7 +117,7 @@ async def test_a_video_without_sound_has_an_empty_transcript(engine: InferenceEn
 async def test_without_a_recogniser_the_stage_is_skipped_and_not_failed(tmp_path: Path, blobs: BlobStore) -> None:
     engine = local_engine(tmp_path, model_dir=None)
     metadata = work_pb2.StageResult(metadata=work_pb2.MetadataOutput(audio=blob_pb2.BlobRef(key="audio")))
-    span = StageSpan()
+    span = StageSpan(datetime.now(UTC))
     await transcribe_audio(await work_with(blobs, {Stage.METADATA: metadata}), span, engine=engine, blobs=blobs)
     await engine.close()
 
@@ -125,7 +126,9 @@ async def test_without_a_recogniser_the_stage_is_skipped_and_not_failed(tmp_path
 
 async def test_work_without_its_inputs_is_refused_for_good(engine: InferenceEngine, blobs: BlobStore) -> None:
     with pytest.raises(Corruption) as refusal:
-        await transcribe_audio(work_pb2.StageWork(video_id="v_1"), StageSpan(), engine=engine, blobs=blobs)
+        await transcribe_audio(
+            work_pb2.StageWork(video_id="v_1"), StageSpan(datetime.now(UTC)), engine=engine, blobs=blobs
+        )
 
     assert refusal.value.reason == "INPUT_MISSING"
     assert refusal.value.permanent
