@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import grpc
-from heimdex.index.v1 import index_service_pb2_grpc, search_service_pb2_grpc
 
 from chassis.core.clock import SystemClock
 from chassis.core.stages import Stage
@@ -14,6 +13,7 @@ from chassis.io.grpc_server import serve_grpc
 from chassis.io.jetstream import Bus
 from chassis.io.service import ServiceContext
 from chassis.io.worker import StageWorker
+from heimdex.index.v1 import index_service_pb2_grpc, search_service_pb2_grpc
 from index_svc.adapters.inference_client import InferenceTextEncoder
 from index_svc.adapters.milvus_store import MilvusStore
 from index_svc.grpc_api import IndexApi, SearchApi

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import numpy as np
-from heimdex.index.v1 import search_service_pb2
-from heimdex.ingest.v1 import video_pb2, work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.ids import derived_id, owner_key
 from chassis.core.mediatime import TimeSpan, ns_from_seconds
 from chassis.io.signed_urls import sign_path
 from chassis.io.stage import timestamp
+from heimdex.index.v1 import search_service_pb2
+from heimdex.ingest.v1 import video_pb2, work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 from index_svc.domain.moment import TEXT_DIMENSIONS, Moment, MomentText, Record, Vector
 from index_svc.domain.query import Signal
 from index_svc.domain.ranking import Answer, Result, SignalReport

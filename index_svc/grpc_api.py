@@ -5,13 +5,13 @@ import time
 from typing import Any
 
 import grpc
-from heimdex.index.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 
 from chassis.core.clock import Clock
 from chassis.core.errors import NotBuilt
 from chassis.core.ids import owner_key
 from chassis.io import metrics
 from chassis.io.identity import require_service, require_user
+from heimdex.index.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from index_svc.codec import answer_message, search_event, signals_from
 from index_svc.domain.query import parse_query
 from index_svc.handlers import Searcher

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC
 
 from google.protobuf.message import DecodeError
-from heimdex.ingest.v1 import work_pb2
 
 from chassis.core.errors import Corruption, HeimdexError
 from chassis.core.ids import owner_key
@@ -16,6 +15,7 @@ from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import load_result
+from heimdex.ingest.v1 import work_pb2
 from index_svc.codec import moment_from
 from index_svc.domain.moment import ScoredRecord, VectorField
 from index_svc.domain.query import Query, Signal

@@ -2,12 +2,11 @@
 
 import asyncio
 
-from heimdex.metrics.v1 import stage_event_pb2
-
 from chassis.core.errors import UpstreamUnavailable
 from chassis.core.subjects import stage_subject
 from chassis.io import logs, metrics
 from chassis.io.jetstream import Bus, Outgoing
+from heimdex.metrics.v1 import stage_event_pb2
 
 __all__ = ["SearchLog"]
 

@@ -4,7 +4,6 @@ from functools import partial
 from typing import cast
 
 import grpc
-from heimdex.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore
@@ -12,6 +11,7 @@ from chassis.io.grpc_server import serve_grpc
 from chassis.io.jetstream import Bus
 from chassis.io.service import ServiceContext
 from chassis.io.worker import StageWorker
+from heimdex.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from inference_svc.engine import InferenceEngine
 from inference_svc.grpc_api import InferenceApi
 from inference_svc.handlers import describe_scenes, transcribe_audio

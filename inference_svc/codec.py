@@ -1,10 +1,10 @@
 """Domain values to protobuf and back, for this service's borders."""
 
 import numpy as np
-from heimdex.inference.v1 import inference_service_pb2 as api
-from heimdex.ingest.v1 import video_pb2, work_pb2
 
 from chassis.core.ids import scene_id
+from heimdex.inference.v1 import inference_service_pb2 as api
+from heimdex.ingest.v1 import video_pb2, work_pb2
 from inference_svc.adapters.model_files import Available, Unavailable
 from inference_svc.domain.model_registry import Task
 from inference_svc.domain.scene import SceneDescription, Tag

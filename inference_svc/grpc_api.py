@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from chassis.core.errors import FieldViolation, InvalidInput
 from heimdex.inference.v1 import inference_service_pb2 as api
 from heimdex.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
-
-from chassis.core.errors import FieldViolation, InvalidInput
 from inference_svc.codec import (
     model_to_proto,
     segment_to_proto,
@@ -33,9 +32,7 @@ class InferenceApi(InferenceServiceServicer):
     def __init__(self, engine: InferenceEngine) -> None:
         self._engine = engine
 
-    async def Transcribe(
-        self, request: api.TranscribeRequest, _context: Any
-    ) -> AsyncIterator[api.TranscribeResponse]:
+    async def Transcribe(self, request: api.TranscribeRequest, _context: Any) -> AsyncIterator[api.TranscribeResponse]:
         """Write down a recording; the segments are normalised as a whole, so they come when all is heard."""
         _check_size("audio", request.audio)
         cancelled = threading.Event()

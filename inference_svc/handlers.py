@@ -5,13 +5,12 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from heimdex.ingest.v1 import video_pb2, work_pb2
-
 from chassis.core.errors import Corruption
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import load_result
+from heimdex.ingest.v1 import video_pb2, work_pb2
 from inference_svc.adapters.model_files import Unavailable
 from inference_svc.codec import (
     moment_to_proto,

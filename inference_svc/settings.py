@@ -18,9 +18,7 @@ class ModelSettings:
     model_dir: Path | None = setting(
         "HEIMDEX_MODEL_DIR", "folder with one folder of weights per model name", default=None
     )
-    cache_dir: Path = setting(
-        "HEIMDEX_CACHE_DIR", "folder for downloads", default=Path("~/.cache/heimdex")
-    )
+    cache_dir: Path = setting("HEIMDEX_CACHE_DIR", "folder for downloads", default=Path("~/.cache/heimdex"))
     hub_url: str = setting("HEIMDEX_HUB_URL", "address of the model hub", default=DEFAULT_HUB_URL)
     is_offline: bool = setting("HEIMDEX_OFFLINE", "1 never asks the hub", default=False)
     asr_model: str = setting("HEIMDEX_ASR_MODEL", "speech model by name; empty takes the first to be had", default="")

@@ -1,7 +1,6 @@
 """Puts ingest_svc together: the only file that knows all its parts."""
 
 import grpc
-from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc, video_service_pb2_grpc
 
 from chassis.core.clock import SystemClock
 from chassis.core.stages import Stage
@@ -13,6 +12,7 @@ from chassis.io.migrate import migrate
 from chassis.io.postgres import Database
 from chassis.io.service import ServiceContext
 from chassis.io.worker import StageHandler, StageWorker
+from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc, video_service_pb2_grpc
 from ingest_svc.adapters.index_client import IndexClient
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.media_sandbox import MediaSandbox

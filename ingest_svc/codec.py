@@ -3,13 +3,13 @@
 from google.protobuf.any_pb2 import Any as ProtoAny
 from google.protobuf.json_format import ParseDict
 from google.rpc import error_details_pb2, status_pb2
-from heimdex.common.v1 import stage_pb2
-from heimdex.ingest.v1 import video_pb2
 
 from chassis.core.stages import Outcome, Stage
 from chassis.io.grpc_status import DOMAIN
 from chassis.io.signed_urls import sign_path
 from chassis.io.stage import outcome_to_proto, stage_to_proto, timestamp
+from heimdex.common.v1 import stage_pb2
+from heimdex.ingest.v1 import video_pb2
 from ingest_svc.domain.video import Step, VideoState
 from ingest_svc.ports import AttemptRow, SceneRow, VideoRow
 

@@ -7,18 +7,18 @@ from typing import Any
 import grpc
 from google.api import httpbody_pb2
 from google.protobuf.json_format import MessageToJson
-from heimdex.common.v1 import stage_pb2
-from heimdex.ingest.v1 import (
-    video_pb2,
-    video_service_pb2,
-    video_service_pb2_grpc,
-)
 
 from chassis.core.clock import Clock
 from chassis.core.errors import FieldViolation, InvalidInput, NotFound, NotReady
 from chassis.core.stages import PIPELINE, Stage
 from chassis.io.identity import require_user
 from chassis.io.stage import stage_from_proto, stage_to_proto, timestamp
+from heimdex.common.v1 import stage_pb2
+from heimdex.ingest.v1 import (
+    video_pb2,
+    video_service_pb2,
+    video_service_pb2_grpc,
+)
 from ingest_svc import subtitles
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.progress_store import ProgressStore

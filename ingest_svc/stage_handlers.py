@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
-from heimdex.common.v1 import blob_pb2, media_time_pb2
-from heimdex.ingest.v1 import work_pb2
-
 from chassis.core.errors import Corruption, NotFound
 from chassis.core.mediatime import TimeSpan
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore, generation_key
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import load_result
+from heimdex.common.v1 import blob_pb2, media_time_pb2
+from heimdex.ingest.v1 import work_pb2
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.media_sandbox import MediaSandbox
 from ingest_svc.domain.keyframes import Scene

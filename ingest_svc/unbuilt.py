@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc
-
 from chassis.core.errors import NotBuilt
+from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc
 
 __all__ = ["ExportApi", "PeopleApi"]
 

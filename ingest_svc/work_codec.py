@@ -2,16 +2,15 @@
 
 from datetime import UTC, datetime
 
-from heimdex.common.v1 import blob_pb2, stage_pb2
-from heimdex.ingest.v1 import video_pb2, work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
-
 from chassis.core.mediatime import TimeSpan
 from chassis.core.stages import Outcome, Stage
 from chassis.core.subjects import STAGE_CONTEXT, dead_subject, stage_subject, work_subject
 from chassis.io import correlation
 from chassis.io.jetstream import Outgoing as Message
 from chassis.io.stage import outcome_to_proto, stage_from_proto, stage_to_proto, timestamp, worker_name
+from heimdex.common.v1 import blob_pb2, stage_pb2
+from heimdex.ingest.v1 import video_pb2, work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 from ingest_svc.domain.facts import DeadLetter, Dispatch, Ended, Fact, Outgoing, RunEnded, Started
 from ingest_svc.domain.probe import MediaFacts, VideoTrack
 from ingest_svc.domain.video import Step, Video

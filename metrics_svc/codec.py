@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from heimdex.metrics.v1 import admin_service_pb2 as admin
-from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.errors import FieldViolation, InvalidInput
 from chassis.core.stages import Stage
+from heimdex.metrics.v1 import admin_service_pb2 as admin
+from heimdex.metrics.v1 import stage_event_pb2
 from metrics_svc.domain import reports
 from metrics_svc.domain.quantiles import Quantiles
 from metrics_svc.domain.samples import (

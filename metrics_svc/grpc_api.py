@@ -5,12 +5,12 @@
 from typing import Any
 
 import grpc
-from heimdex.metrics.v1 import admin_service_pb2 as admin
-from heimdex.metrics.v1 import admin_service_pb2_grpc
 
 from chassis.core.clock import Clock
 from chassis.core.errors import NotBuilt
 from chassis.io.identity import require_admin
+from heimdex.metrics.v1 import admin_service_pb2 as admin
+from heimdex.metrics.v1 import admin_service_pb2_grpc
 from metrics_svc import codec, handlers
 from metrics_svc.ports import SampleStore
 

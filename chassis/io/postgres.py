@@ -9,7 +9,14 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from chassis.core.errors import Corruption, DeadlineExceeded, HeimdexError, StaleWrite, UpstreamUnavailable
+from chassis.core.errors import (
+    Corruption,
+    DeadlineExceeded,
+    HeimdexError,
+    InvalidInput,
+    StaleWrite,
+    UpstreamUnavailable,
+)
 from chassis.io import logs
 
 __all__ = ["Connection", "Database", "Row", "load_queries", "record_value", "translate"]
@@ -46,6 +53,8 @@ def translate(error: Exception) -> HeimdexError:
             reason="CONSTRAINT",
             metadata={"constraint": str(getattr(error, "constraint_name", ""))},
         )
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
+        return InvalidInput("a value holds the character NUL", reason="INVALID_CHARACTER")
     return UpstreamUnavailable("the database does not answer", reason="DATABASE_UNAVAILABLE")
 
 
@@ -61,6 +70,8 @@ _TRANSLATED = (
     asyncpg.QueryCanceledError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
 )
 
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from heimdex.common.v1 import stage_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.clock import Clock, SystemClock
 from chassis.core.errors import HeimdexError
 from chassis.core.stages import Outcome, Stage, StageRecord
 from chassis.io import logs, metrics
+from heimdex.common.v1 import stage_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 
 __all__ = [
     "StageSpan",

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
-from heimdex.ingest.v1 import work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 
 from chassis.core.errors import Corruption, HeimdexError, NotFound, UpstreamUnavailable
 from chassis.core.stages import Outcome, Stage, StageRecord
@@ -32,6 +30,8 @@ from chassis.io.stage import (
     worker_name,
 )
 from chassis.io.topology import consumer_spec
+from heimdex.ingest.v1 import work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 
 __all__ = ["POISON_DELIVERIES", "StageHandler", "StageWorker", "load_result"]
 

@@ -3,11 +3,11 @@
 from collections import OrderedDict
 
 import numpy as np
-from heimdex.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
 
 from chassis.core.errors import NotReady
 from chassis.core.ids import derived_id
 from chassis.io.grpc_client import GrpcClient
+from heimdex.inference.v1 import inference_service_pb2, inference_service_pb2_grpc
 from index_svc.domain.moment import VectorField
 from index_svc.ports import EncodedText
 

@@ -1,8 +1,7 @@
 """index_svc as ingest_svc sees it."""
 
-from heimdex.index.v1 import index_service_pb2, index_service_pb2_grpc
-
 from chassis.io.grpc_client import GrpcClient
+from heimdex.index.v1 import index_service_pb2, index_service_pb2_grpc
 
 __all__ = ["IndexClient"]
 

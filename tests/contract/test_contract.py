@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2
-from heimdex.common.v1 import stage_pb2
-from heimdex.ingest.v1 import video_pb2
 
 from chassis.core.stages import Outcome, Stage
+from heimdex.common.v1 import stage_pb2
+from heimdex.ingest.v1 import video_pb2
 from ingest_svc.domain.video import StepState, VideoState
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from chassis.core.stages import PIPELINE
 from inference_svc.codec import PIPELINE_VERSION
 from tests.support.mesh import Library, RunningMesh
 
-__all__ = ["Undisturbed", "Watched", "held_up", "soon", "watch"]
+__all__ = ["Undisturbed", "Watched", "crash", "held_up", "soon", "watch"]
 
 _SCENE_FACTS = ("start_s", "end_s", "transcript_segment", "combined_text", "tags", "ocr_lines", "words")
 _STEP = "SELECT state, attempt, deliveries, reason FROM ingest.steps WHERE video_id = $1 AND stage = $2"
@@ -44,7 +44,13 @@ def held_up(mesh: RunningMesh, name: str) -> Iterator[int]:
         yield pid
     finally:
         if mesh.pids.get(name) == pid:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def crash(mesh: RunningMesh) -> None:
+    """SIGKILL every process of a mesh at once, as a power failure would."""
+    mesh._mesh.kill_now()  # nobody but these tests needs it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +122,9 @@ class Undisturbed:
         assert _found(broken) == found, "a search finds other scenes than after an undisturbed run"
         runs = broken.mesh.rows("SELECT DISTINCT generation FROM ingest.attempts WHERE video_id = $1", broken.id)
         assert [run["generation"] for run in runs] == [generation]
-        over = broken.mesh.rows("SELECT stage FROM ingest.steps WHERE video_id = $1 AND state IN ('done', 'skipped')",
-                                broken.id)
+        over = broken.mesh.rows(
+            "SELECT stage FROM ingest.steps WHERE video_id = $1 AND state IN ('done', 'skipped')", broken.id
+        )
         assert {step["stage"] for step in over} == {str(stage) for stage in PIPELINE}
         return video
 

@@ -4,17 +4,17 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from heimdex.inference.v1 import inference_service_pb2 as api
-from heimdex.inference.v1.inference_service_pb2_grpc import (
-    InferenceServiceStub,
-    add_InferenceServiceServicer_to_server,
-)
 
 from chassis.core.errors import HeimdexError, InvalidInput, NotReady, Unauthenticated
 from chassis.io.grpc_client import GrpcClient
 from chassis.io.grpc_server import serve_grpc
 from chassis.io.health import Health
 from chassis.io.identity import TokenVerifier, generate_key_pair, mint_token
+from heimdex.inference.v1 import inference_service_pb2 as api
+from heimdex.inference.v1.inference_service_pb2_grpc import (
+    InferenceServiceStub,
+    add_InferenceServiceServicer_to_server,
+)
 from inference_svc.engine import InferenceEngine
 from inference_svc.grpc_api import InferenceApi
 from tests.support.inference_models import local_engine

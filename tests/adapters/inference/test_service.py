@@ -1,10 +1,5 @@
 from pathlib import Path
 
-from heimdex.common.v1 import blob_pb2
-from heimdex.inference.v1 import inference_service_pb2 as api
-from heimdex.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
-from heimdex.ingest.v1 import work_pb2
-
 from chassis.core.stages import Stage
 from chassis.core.subjects import work_subject
 from chassis.io.blobs import BlobStore, result_key
@@ -16,6 +11,10 @@ from chassis.io.settings import Secret
 from chassis.io.stage import stage_to_proto
 from chassis.io.worker import load_result
 from deploy.local.addresses import free_address
+from heimdex.common.v1 import blob_pb2
+from heimdex.inference.v1 import inference_service_pb2 as api
+from heimdex.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
+from heimdex.ingest.v1 import work_pb2
 from inference_svc.app import build
 from inference_svc.settings import Settings
 from tests.support.eventually import eventually

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from heimdex.common.v1 import blob_pb2, media_time_pb2
-from heimdex.ingest.v1 import video_pb2, work_pb2
 
 from chassis.core.errors import Corruption
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore
 from chassis.io.stage import StageSpan, stage_to_proto
+from heimdex.common.v1 import blob_pb2, media_time_pb2
+from heimdex.ingest.v1 import video_pb2, work_pb2
 from inference_svc.engine import InferenceEngine
 from inference_svc.handlers import describe_scenes, transcribe_audio
 from tests.support.inference_models import keyframes, local_engine

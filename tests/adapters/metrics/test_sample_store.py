@@ -241,7 +241,10 @@ async def test_searches_of_a_day_are_in_its_bucket(store):
 
 async def _everything(store):
     return (
-        await store.latency(WEEK, ""), await store.rtf(WEEK, ""), await store.queue(WEEK, ""),
-        sorted(await store.stages(WEEK, ""), key=repr), sorted(await store.failures(WEEK, ""), key=repr),
+        await store.latency(WEEK, ""),
+        await store.rtf(WEEK, ""),
+        await store.queue(WEEK, ""),
+        sorted(await store.stages(WEEK, ""), key=repr),
+        sorted(await store.failures(WEEK, ""), key=repr),
         await store.throughput(WEEK, ""),
     )

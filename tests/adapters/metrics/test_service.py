@@ -2,8 +2,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from heimdex.metrics.v1 import admin_service_pb2 as admin
-from heimdex.metrics.v1 import admin_service_pb2_grpc
 
 from chassis.core.errors import InvalidInput, NotBuilt, PermissionDenied, Unauthenticated
 from chassis.core.subjects import stage_subject
@@ -13,6 +11,8 @@ from chassis.io.jetstream import Bus, Outgoing
 from chassis.io.service import running_service
 from chassis.io.settings import Secret
 from deploy.local.addresses import free_address
+from heimdex.metrics.v1 import admin_service_pb2 as admin
+from heimdex.metrics.v1 import admin_service_pb2_grpc
 from metrics_svc.app import build
 from metrics_svc.settings import Settings
 from tests.support.eventually import eventually

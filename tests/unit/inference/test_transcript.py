@@ -35,8 +35,13 @@ def test_a_word_that_runs_on_into_a_pause_ends_with_the_voice() -> None:
 
 def test_words_placed_in_the_pause_before_a_sentence_move_to_its_voice() -> None:
     sentence = RawSegment(
-        "And then he spoke", 3.0, 8.0,
-        (Word(" And", 3.0, 3.02, 0.9), Word(" then", 6.5, 7.0, 0.9), Word(" he", 7.0, 7.2, 0.9)), -0.1, 0.0, 1.0,
+        "And then he spoke",
+        3.0,
+        8.0,
+        (Word(" And", 3.0, 3.02, 0.9), Word(" then", 6.5, 7.0, 0.9), Word(" he", 7.0, 7.2, 0.9)),
+        -0.1,
+        0.0,
+        1.0,
     )
     (segment,) = normalise_segments([sentence], duration=10.0, voiced=(Span(0.0, 2.9), Span(6.0, 8.0)))
 

@@ -1,10 +1,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from heimdex.common.v1 import stage_pb2
 
 from chassis.core.errors import InvalidInput
 from chassis.core.stages import Outcome, Stage
+from heimdex.common.v1 import stage_pb2
 from metrics_svc.codec import decode_search_event, decode_stage_event
 from metrics_svc.domain.samples import SearchSample, StageSample, VideoRun
 from metrics_svc.domain.words import outcome_word, stage_word
