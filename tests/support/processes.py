@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["alive", "descendants", "processes_using"]
+__all__ = ["alive", "descendants", "media_children", "processes_using"]
 
 
 def alive(pid: int) -> bool:
@@ -26,6 +26,18 @@ def descendants(pid: int) -> set[int]:
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found - {pid}
+
+
+def media_children(pid: int) -> set[int]:
+    """Pids of the sandboxed media children below the process; the servers of the tests may live there, too."""
+
+    def is_ours(child: int) -> bool:
+        try:
+            return b"media_child" in Path(f"/proc/{child}/cmdline").read_bytes()
+        except OSError:
+            return False
+
+    return {child for child in descendants(pid) if is_ours(child)}
 
 
 def processes_using(folder: Path) -> set[int]:

@@ -19,7 +19,7 @@ from ingest_svc.domain.media_limits import SandboxLimits
 from ingest_svc.domain.probe import AcceptanceLimits, MediaWarning
 from tests.support.eventually import eventually
 from tests.support.media_clips import Clip, Shot, write_clip, write_tone
-from tests.support.processes import alive, descendants
+from tests.support.processes import alive, descendants, media_children
 
 SECOND = 10**9
 RED, GREEN, BLUE, GREY = (220, 60, 60), (20, 70, 20), (60, 60, 235), (200, 200, 200)
@@ -232,7 +232,7 @@ async def test_memory_beyond_the_limit_is_a_named_error(tmp_path: Path) -> None:
 
     assert refused.value.reason == "MEDIA_CHILD_KILLED"
     assert refused.value.metadata["cause"] in {"memory", "crash"}  # it depends on who asked for the byte too many
-    assert not descendants(os.getpid())
+    assert not media_children(os.getpid())
 
 
 async def test_time_beyond_the_limit_is_a_named_error_and_leaves_no_process(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ async def test_time_beyond_the_limit_is_a_named_error_and_leaves_no_process(tmp_
             await box.probe(clip, tmp_path)
 
         assert refused.value.reason == "MEDIA_TIMEOUT"
-        assert not descendants(os.getpid())
+        assert not media_children(os.getpid())
 
 
 @pytest.mark.parametrize(("killer", "kind"), [(signal.SIGKILL, UpstreamUnavailable), (signal.SIGSEGV, UnreadableMedia)])
@@ -252,7 +252,7 @@ async def test_a_child_that_dies_is_a_named_error(
     clip = write_clip(tmp_path / "clip.mp4", [Shot(1.0, RED)])
 
     async def strike() -> None:
-        os.kill(await eventually(lambda: next(iter(descendants(os.getpid())), False)), killer)
+        os.kill(await eventually(lambda: next(iter(media_children(os.getpid())), False)), killer)
 
     with pytest.raises(ExceptionGroup) as failed:  # noqa: PT012  (the group is the point)
         async with asyncio.TaskGroup() as group:
@@ -262,17 +262,17 @@ async def test_a_child_that_dies_is_a_named_error(
     [error] = failed.value.exceptions
     assert isinstance(error, kind)
     assert error.reason == "MEDIA_CHILD_KILLED"
-    assert not descendants(os.getpid())
+    assert not media_children(os.getpid())
 
 
 async def test_a_cancelled_probe_leaves_no_process(sandbox: MediaSandbox, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", [Shot(1.0, RED)])
     async with asyncio.TaskGroup() as group:
         task = group.create_task(sandbox.probe(clip, tmp_path))
-        await eventually(lambda: bool(descendants(os.getpid())))
+        await eventually(lambda: bool(media_children(os.getpid())))
         task.cancel()
 
-    assert not descendants(os.getpid())
+    assert not media_children(os.getpid())
 
 
 def has_no_new_privileges(pid: int) -> bool:
@@ -285,7 +285,7 @@ async def test_idle_children_hold_no_privilege_and_no_secret_and_end_with_the_sa
     monkeypatch.setenv("HEIMDEX_DATABASE_URL", "postgresql://secret")
     async with MediaSandbox() as box:
         assert (await box.probe(write_clip(tmp_path / "clip.mp4", [Shot(0.4, RED)]), tmp_path)).facts.video
-        spares = descendants(os.getpid())
+        spares = media_children(os.getpid())
         assert len(spares) == 2
         for pid in spares:
             await eventually(partial(has_no_new_privileges, pid))
