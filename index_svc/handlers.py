@@ -13,8 +13,8 @@ from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore
 from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
-from chassis.io.stage import StageSpan, stage_from_proto
-from chassis.io.worker import load_result
+from chassis.io.results import load_input
+from chassis.io.stage import StageSpan
 from heimdex.ingest.v1 import work_pb2
 from index_svc.codec import moment_from
 from index_svc.domain.moment import ScoredRecord, VectorField
@@ -50,10 +50,7 @@ class IndexWork:
         Raises:
             Corruption: the work names no moments, or the index counts fewer than it was given.
         """
-        key = next((one.key for one in work.inputs if stage_from_proto(one.stage) is Stage.SCENE_PROCESSING), "")
-        if not key:
-            raise Corruption("the work names no moments", reason="INPUT_MISSING")
-        made = await load_result(self._blobs, key)
+        made = await load_input(self._blobs, work, Stage.SCENE_PROCESSING)
         created_at = made.ended.finished_at.ToDatetime(tzinfo=UTC)
         moments = tuple(
             moment_from(one, work, created_at=created_at, image_dimensions=self._image_dimensions)

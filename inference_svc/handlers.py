@@ -8,8 +8,8 @@ from typing import Protocol
 from chassis.core.errors import Corruption
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore
-from chassis.io.stage import StageSpan, stage_from_proto
-from chassis.io.worker import load_result
+from chassis.io.results import load_input
+from chassis.io.stage import StageSpan
 from heimdex.ingest.v1 import video_pb2, work_pb2
 from inference_svc.adapters.model_files import Unavailable
 from inference_svc.codec import (
@@ -48,7 +48,7 @@ async def transcribe_audio(
     Raises:
         HeimdexError: as `InferenceEngine.transcribe`, and what the object store raises.
     """
-    source = await _input(work, Stage.METADATA, blobs)
+    source = await load_input(blobs, work, Stage.METADATA)
     if not source.metadata.HasField("audio"):
         return _untranscribed(work, span, _NO_AUDIO)
     if isinstance(await engine.pool.select(Task.ASR), Unavailable):
@@ -73,7 +73,7 @@ async def describe_scenes(
     Raises:
         HeimdexError: as `InferenceEngine.describe_scene`, and what the object store raises.
     """
-    shots = (await _input(work, Stage.SCENE_DETECTION, blobs)).scene_detection.shots
+    shots = (await load_input(blobs, work, Stage.SCENE_DETECTION)).scene_detection.shots
     segments = await _segments(work, blobs)
     output = work_pb2.MomentsOutput()
     skipped: dict[str, str] = {}
@@ -100,15 +100,8 @@ def _untranscribed(work: work_pb2.StageWork, span: _Sink, reason: str) -> work_p
     )
 
 
-async def _input(work: work_pb2.StageWork, stage: Stage, blobs: BlobStore) -> work_pb2.StageResult:
-    for reference in work.inputs:
-        if stage_from_proto(reference.stage) is stage:
-            return await load_result(blobs, reference.key)
-    raise Corruption(f"the work names no result of stage {stage}", reason="INPUT_MISSING")
-
-
 async def _segments(work: work_pb2.StageWork, blobs: BlobStore) -> tuple[Segment, ...]:
-    transcription = (await _input(work, Stage.TRANSCRIPTION, blobs)).transcription
+    transcription = (await load_input(blobs, work, Stage.TRANSCRIPTION)).transcription
     try:
         return tuple(segment_from_proto(message) for message in transcription.segments)
     except ValueError as cause:

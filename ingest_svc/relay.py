@@ -23,6 +23,7 @@ __all__ = ["FactIntake", "OutboxRelay", "Sweeper"]
 
 _log = logs.get_logger(__name__)
 _BATCH = 100
+_MAX_BUG_DELIVERIES = 8  # a fact that is a bug of ours is put aside then, or it would hold the sweeper up for ever
 _POLL_SECONDS = 1.0
 _SHORTEST_WAIT_SECONDS = 0.005
 _PATIENCE_SECONDS = 5.0
@@ -107,9 +108,17 @@ class FactIntake:
                 # The video was deleted meanwhile. Moments that were indexed after that must not come back to life.
                 await self._forget(delivery)
             except HeimdexError as error:
+                if error.permanent:
+                    await self._put_aside(delivery)
+                    return
                 _log.warning("a fact could not be taken in; it will come again", error=str(error))
                 metrics.MESSAGES_HANDLED.labels("ingest_take_facts", "retry").inc()
                 await delivery.retry(0.5)
+                return
+            except Exception:
+                if delivery.deliveries < _MAX_BUG_DELIVERIES:
+                    raise  # the bus logs the bug, and it comes again
+                await self._put_aside(delivery)
                 return
             await delivery.ack()
             metrics.MESSAGES_HANDLED.labels("ingest_take_facts", "ack").inc()

@@ -14,8 +14,8 @@ from chassis.core.errors import Corruption, NotFound
 from chassis.core.mediatime import TimeSpan
 from chassis.core.stages import Stage
 from chassis.io.blobs import BlobStore, generation_key
-from chassis.io.stage import StageSpan, stage_from_proto
-from chassis.io.worker import load_result
+from chassis.io.results import load_input
+from chassis.io.stage import StageSpan
 from heimdex.common.v1 import blob_pb2, media_time_pb2
 from heimdex.ingest.v1 import work_pb2
 from ingest_svc.adapters.library_store import LibraryStore
@@ -100,7 +100,7 @@ class StageHandlers:
             UnreadableMedia: nothing can be decoded.
         """
         async with self._source(work) as (path, folder):
-            facts = facts_from((await self._input(work, Stage.METADATA)).metadata, work.source.size_bytes)
+            facts = facts_from((await load_input(self._blobs, work, Stage.METADATA)).metadata, work.source.size_bytes)
             found = await self._media.sandbox.detect_scenes(path, folder, facts, options=self._media.options)
             span.items, span.bytes_read = found.frames or None, path.stat().st_size
             shots = [await self._shot(work, folder, scene) for scene in found.scenes]
@@ -115,13 +115,13 @@ class StageHandlers:
         Raises:
             Corruption: fewer moments are searchable than were made.
         """
-        described = await self._input(work, Stage.SCENE_PROCESSING)
+        described = await load_input(self._blobs, work, Stage.SCENE_PROCESSING)
         moments = described.moments.moments
-        searchable = (await self._input(work, Stage.INDEXING)).indexing.searchable_moments
+        searchable = (await load_input(self._blobs, work, Stage.INDEXING)).indexing.searchable_moments
         if searchable != len(moments):
             raise Corruption(f"{searchable} of {len(moments)} moments are searchable", reason="INDEX_INCOMPLETE")
-        shots = (await self._input(work, Stage.SCENE_DETECTION)).scene_detection.shots
-        transcript = (await self._input(work, Stage.TRANSCRIPTION)).transcription
+        shots = (await load_input(self._blobs, work, Stage.SCENE_DETECTION)).scene_detection.shots
+        transcript = (await load_input(self._blobs, work, Stage.TRANSCRIPTION)).transcription
         made_at = described.ended.finished_at.ToDatetime(tzinfo=UTC)
         rows = [scene_row(m.scene, span=_span(shot), at=made_at) for m, shot in zip(moments, shots, strict=True)]
         await self._library.store_findings(
@@ -178,12 +178,6 @@ class StageHandlers:
     async def _keep(self, work: work_pb2.StageWork, path: Path, *parts: str) -> blob_pb2.BlobRef:
         key = generation_key(work.owner_id, work.video_id, work.generation, *parts)
         return blob_pb2.BlobRef(key=key, size_bytes=await self._blobs.put_file(key, path))
-
-    async def _input(self, work: work_pb2.StageWork, stage: Stage) -> work_pb2.StageResult:
-        for reference in work.inputs:
-            if stage_from_proto(reference.stage) is stage:
-                return await load_result(self._blobs, reference.key)
-        raise Corruption(f"the work names no result of stage {stage}", reason="INPUT_MISSING")
 
 
 def _span(shot: work_pb2.Shot) -> TimeSpan:

@@ -42,7 +42,7 @@ def decode_fact(message_type: str, payload: bytes) -> tuple[str, Fact] | None:
             stage=stage_from_proto(started.stage),
             fence=started.fence,
             at=started.started_at.ToDatetime(tzinfo=UTC),
-            worker=started.worker,
+            worker=_storable(started.worker),
             deliveries=started.deliveries,
         )
     if message_type == "heimdex.ingest.v1.StageEnded":
@@ -59,11 +59,11 @@ def _decode_ended(ended: work_pb2.StageEnded) -> Ended:
         started_at=ended.started_at.ToDatetime(tzinfo=UTC),
         finished_at=ended.finished_at.ToDatetime(tzinfo=UTC),
         outcome=Outcome(stage_pb2.Outcome.Name(ended.outcome).removeprefix("OUTCOME_").lower()),
-        result_key=ended.result_key,
-        reason=ended.reason,
-        message=ended.message,
+        result_key=_storable(ended.result_key),
+        reason=_storable(ended.reason),
+        message=_storable(ended.message),
         is_permanent=ended.is_permanent,
-        worker=ended.worker,
+        worker=_storable(ended.worker),
         media_info=ended.media_info.SerializeToString() if has_info else b"",
         duration_ns=ended.duration_of_video_ns if has_info else None,
     )
@@ -76,6 +76,11 @@ def indexed_video(message_type: str, payload: bytes) -> tuple[str, str] | None:
     ended = work_pb2.StageEnded.FromString(payload)
     is_indexing = ended.stage == stage_pb2.STAGE_INDEXING and ended.owner_id
     return (ended.video_id, ended.owner_id) if is_indexing else None
+
+
+def _storable(text: str) -> str:
+    """Return the text without the one character that PostgreSQL refuses; hostile metadata may bring it."""
+    return text.replace("\0", "")
 
 
 def encode_outgoing(video: Video, outgoing: Outgoing, facts: SourceFacts) -> ScheduledMessage:

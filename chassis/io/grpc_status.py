@@ -64,14 +64,17 @@ def error_from_status(status: status_pb2.Status) -> HeimdexError:
     reason: str | None = None
     metadata: dict[str, str] = {}
     violations: tuple[FieldViolation, ...] = ()
+    retry_after_seconds = 1.0
     for detail in status.details:
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
             reason, metadata = info.reason, dict(info.metadata)
         elif detail.Unpack(bad):
             violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
+        elif detail.Unpack(retry):
+            retry_after_seconds = retry.retry_delay.ToNanoseconds() / 1e9
     if cls is Overloaded:
-        return Overloaded(status.message, reason=reason, metadata=metadata)
+        return Overloaded(status.message, retry_after_seconds=retry_after_seconds, reason=reason, metadata=metadata)
     if cls is InvalidInput:
         return InvalidInput(status.message, reason=reason, metadata=metadata, violations=violations)
     return cls(status.message, reason=reason, metadata=metadata)

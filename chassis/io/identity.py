@@ -5,6 +5,7 @@ expiry are pinned: a token that lacks one is refused, and so is every algorithm 
 """
 
 import os
+import secrets
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -81,7 +82,7 @@ def ensure_key_pair(keys_dir: Path) -> KeyPair:
     keys_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     private_path = keys_dir / "signing.pem"
     if not private_path.exists():
-        fresh = keys_dir / f".signing.{os.getpid()}"
+        fresh = keys_dir / f".signing.{secrets.token_hex(8)}"  # a pid is not unique among containers or threads
         fresh.touch(mode=0o600)
         fresh.write_bytes(generate_key_pair().private_pem)
         try:
@@ -97,7 +98,9 @@ def ensure_key_pair(keys_dir: Path) -> KeyPair:
     )
     public_path = keys_dir / "public.pem"
     if not public_path.exists() or public_path.read_bytes() != public_pem:
-        public_path.write_bytes(public_pem)
+        fresh = keys_dir / f".public.{secrets.token_hex(8)}"
+        fresh.write_bytes(public_pem)
+        fresh.replace(public_path)
     return KeyPair(private_pem, public_pem)
 
 

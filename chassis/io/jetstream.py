@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import PubAck
-from nats.js.errors import NotFoundError
+from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from chassis.core.errors import UpstreamUnavailable
 from chassis.core.subjects import (
@@ -139,19 +139,20 @@ class Bus:
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
             try:
-                await client.connect(
-                    url,
-                    name=name,
-                    inbox_prefix=inbox_prefix,
-                    error_cb=on_error,
-                    allow_reconnect=True,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # fractions work
-                    connect_timeout=2,
-                    ping_interval=10,
-                )
-                bus = cls(client, corrects_topology=corrects_topology)
-                await ensure_topology(bus._jetstream, corrects=corrects_topology)
+                async with asyncio.timeout_at(deadline):  # left alone, a client that never gives up connects for ever
+                    await client.connect(
+                        url,
+                        name=name,
+                        inbox_prefix=inbox_prefix,
+                        error_cb=on_error,
+                        allow_reconnect=True,
+                        max_reconnect_attempts=-1,
+                        reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # fractions work
+                        connect_timeout=2,
+                        ping_interval=10,
+                    )
+                    bus = cls(client, corrects_topology=corrects_topology)
+                    await ensure_topology(bus._jetstream, corrects=corrects_topology)
                 break
             except (NatsError, OSError, TimeoutError) as error:
                 with suppress(NatsError):
@@ -257,7 +258,7 @@ class Bus:
         """Wait a little; if streams or consumers are gone (a lost store), declare them again."""
         await asyncio.sleep(_PAUSE_SECONDS)
         if (
-            isinstance(error, NotFoundError)
+            isinstance(error, NotFoundError | NoStreamResponseError)
             or "no responders" in str(error).lower()
             or "no stream" in str(error).lower()
         ):

@@ -8,7 +8,7 @@ own counter only tells when a message has killed its worker too often.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
@@ -20,6 +20,7 @@ from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore, result_key
 from chassis.io.concurrently import alongside, beside
 from chassis.io.jetstream import Bus, Delivery, Outgoing
+from chassis.io.results import load_result
 from chassis.io.stage import (
     StageSpan,
     measure_stage,
@@ -33,7 +34,7 @@ from chassis.io.topology import consumer_spec
 from heimdex.ingest.v1 import work_pb2
 from heimdex.metrics.v1 import stage_event_pb2
 
-__all__ = ["POISON_DELIVERIES", "StageHandler", "StageWorker", "load_result"]
+__all__ = ["POISON_DELIVERIES", "StageHandler", "StageWorker"]
 
 _log = logs.get_logger(__name__)
 _ANNOUNCE_SECONDS = 5.0
@@ -42,19 +43,6 @@ POISON_DELIVERIES = 3
 
 StageHandler = Callable[[work_pb2.StageWork, StageSpan], Awaitable[work_pb2.StageResult]]
 """Does the work and returns a StageResult with `output` set; `ended` may hold media_info and duration_of_video_ns."""
-
-
-async def load_result(blobs: BlobStore, key: str) -> work_pb2.StageResult:
-    """Return a stored result.
-
-    Raises:
-        NotFound: there is none.
-        Corruption: it can not be read.
-    """
-    try:
-        return work_pb2.StageResult.FromString(await blobs.get(key))
-    except DecodeError as error:
-        raise Corruption("a stored result can not be read", reason="RESULT_CORRUPT", metadata={"key": key}) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +101,10 @@ class StageWorker:
         key = result_key(work.owner_id, work.video_id, work.generation, self._stage)
         try:
             stored = await load_result(self._blobs, key)
-        except NotFound:
+        except (NotFound, Corruption):  # what can not be read is made again
             return await self._do(delivery, work, key)
+        except UpstreamUnavailable as away:
+            return self._undone(work, away)
         ended = work_pb2.StageEnded()
         ended.CopyFrom(stored.ended)
         ended.fence = work.fence  # the result is good for whoever asks now
@@ -122,7 +112,7 @@ class StageWorker:
 
     async def _do(self, delivery: Delivery, work: work_pb2.StageWork, key: str) -> _Ended:
         if delivery.deliveries > POISON_DELIVERIES:
-            return self._poisoned(work)
+            return self._undone(work, Corruption("the work ended its worker whenever it was tried", reason="POISON"))
         begun: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
         async with alongside(self._announce(delivery, work, begun)):
             record, result, error = await self._measured(work, begun)
@@ -132,7 +122,11 @@ class StageWorker:
             ended.result_key = key
             result.ended.CopyFrom(ended)
             result.stage_event = event
-            await self._blobs.put(key, result.SerializeToString())
+            try:
+                await self._blobs.put(key, result.SerializeToString())
+            except UpstreamUnavailable as away:
+                record = replace(record, outcome=Outcome.FAILED, reason=away.reason)
+                return _Ended(self._fact(work, record, away), stage_event(record).SerializeToString())
         return _Ended(ended, event)
 
     async def _measured(
@@ -200,7 +194,8 @@ class StageWorker:
             ended.is_permanent = isinstance(error, HeimdexError) and error.permanent
         return ended
 
-    def _poisoned(self, work: work_pb2.StageWork) -> _Ended:
+    def _undone(self, work: work_pb2.StageWork, error: HeimdexError) -> _Ended:
+        """Tell that an attempt failed before it began. Coming again unanswered is for killed workers: it is poison."""
         now = datetime.now(UTC)
         record = StageRecord(
             video_id=work.video_id,
@@ -210,16 +205,14 @@ class StageWorker:
             attempt=work.attempt,
             fence=work.fence,
             outcome=Outcome.FAILED,
-            reason="POISON",
+            reason=error.reason,
             queued_at=work.queued_at.ToDatetime(tzinfo=UTC),
             started_at=now,
             finished_at=now,
             duration_ns=0,
             worker=self._worker,
         )
-        message = f"the work ended its worker {POISON_DELIVERIES} times and is not tried again"
-        ended = self._fact(work, record, Corruption(message, reason="POISON"))
-        return _Ended(ended, stage_event(record).SerializeToString())
+        return _Ended(self._fact(work, record, error), stage_event(record).SerializeToString())
 
     async def _give_back(self, delivery: Delivery, work: work_pb2.StageWork) -> None:
         """Tell that the work was put down because the process stops: it costs no attempt and starts again at once."""
@@ -241,11 +234,12 @@ class StageWorker:
             metrics.MESSAGES_HANDLED.labels(self._consumer, "give_back").inc()
 
     async def _publish(self, ended: _Ended) -> None:
+        event_id = stage_event_pb2.StageEvent.FromString(ended.event).event_id
         event = Outgoing(
             stage_subject(self._context, "stage_event", ended.fact.video_id),
             ended.event,
             "heimdex.metrics.v1.StageEvent",
-            f"stage/{_event_id(ended.event)}",
+            f"stage/{event_id}",
         )
         await self._bus.publish(event)
         await self._bus.publish(self._ended_message(ended.fact))
@@ -291,7 +285,3 @@ class StageWorker:
         while True:
             await asyncio.sleep(self._beat_seconds)
             await delivery.keep()
-
-
-def _event_id(event: bytes) -> str:
-    return stage_event_pb2.StageEvent.FromString(event).event_id

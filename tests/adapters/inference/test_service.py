@@ -6,10 +6,10 @@ from chassis.io.blobs import BlobStore, result_key
 from chassis.io.grpc_client import GrpcClient
 from chassis.io.identity import generate_key_pair, mint_token
 from chassis.io.jetstream import Bus, Outgoing
+from chassis.io.results import load_result
 from chassis.io.service import running_service
 from chassis.io.settings import Secret
 from chassis.io.stage import stage_to_proto
-from chassis.io.worker import load_result
 from deploy.local.addresses import free_address
 from heimdex.common.v1 import blob_pb2
 from heimdex.inference.v1 import inference_service_pb2 as api
