@@ -45,9 +45,10 @@ class BareChain:
 
     async def process(self, video: str) -> None:
         """Hand out the first stage and wait until the last one is committed."""
-        self._done[video] = asyncio.Event()
+        done = self._done[video] = asyncio.Event()
         await self._hand_out(video, {"download"}, ended=None)
-        await self._done.pop(video).wait()
+        await done.wait()
+        del self._done[video]
 
     async def work(self, stage: str) -> None:
         """Do the work of a stage until cancelled: none, stored as a file."""
@@ -110,12 +111,12 @@ async def open_chain(nats_url: str, database_url: str, files: Path) -> AsyncIter
     async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
         await pool.execute(_SCHEMA)
         chain = BareChain(pool, jetstream, files)
-        tasks = [asyncio.ensure_future(chain.work(stage)) for stage in _STAGES]
-        tasks.append(asyncio.ensure_future(chain.decide()))
-        try:
-            yield chain
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await client.close()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(chain.work(stage)) for stage in _STAGES]
+            tasks.append(group.create_task(chain.decide()))
+            try:
+                yield chain
+            finally:
+                for task in tasks:
+                    task.cancel()
+        await client.close()

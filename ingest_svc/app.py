@@ -22,6 +22,7 @@ from ingest_svc.deletion import Deletion
 from ingest_svc.domain.media_report import SceneOptions
 from ingest_svc.grpc_api import VideoApi
 from ingest_svc.relay import FactIntake, OutboxRelay, Sweeper
+from ingest_svc.scratch import clear_abandoned
 from ingest_svc.settings import Settings
 from ingest_svc.stage_handlers import MediaParts, StageHandlers
 from ingest_svc.unbuilt import ExportApi, PeopleApi
@@ -91,6 +92,7 @@ async def build(context: ServiceContext) -> None:
 
 async def _media(context: ServiceContext, settings: Settings) -> MediaParts:
     options = SceneOptions(threshold=settings.scene_threshold, min_shot_seconds=settings.scene_min_seconds)
+    clear_abandoned(settings.scratch_dir)
     sandbox = await context.enter(MediaSandbox())
     return MediaParts(sandbox, settings.scratch_dir, options)
 

@@ -157,11 +157,14 @@ class VideoApi(video_service_pb2_grpc.VideoServiceServicer):
         with self._watchers.watching(request.video) as changed:
             while True:
                 changed.clear()
-                row = await self._library.get_video(owner, request.video)
-                for change in await self._library.list_transitions(row.id, last):
+                changes = await self._library.list_transitions(request.video, last)
+                row = await self._library.get_video(owner, request.video)  # read last: never older than its changes
+                for change in changes:
                     last = change.sequence
                     yield self._change(change, row)
                 if row.state.is_terminal:
+                    if changes:
+                        continue  # the end itself may have come between the two reads
                     return
                 try:
                     async with asyncio.timeout(_WATCH_SAFETY_SECONDS):

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.media_sandbox import MediaSandbox
 from ingest_svc.domain.keyframes import Scene
 from ingest_svc.domain.media_report import SceneOptions
+from ingest_svc.scratch import scratch_folder
 from ingest_svc.work_codec import facts_from, media_info_message, scene_row
 
 __all__ = ["MediaParts", "StageHandlers"]
@@ -139,20 +139,17 @@ class StageHandlers:
     @asynccontextmanager
     async def _source(self, work: work_pb2.StageWork) -> AsyncIterator[tuple[Path, Path]]:
         """Lend the source as a file with a name of our own, and a folder to work in; both are removed afterwards."""
-        self._media.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = Path(tempfile.mkdtemp(prefix=f"{work.video_id}-", dir=self._media.scratch))
-        try:
+        with scratch_folder(self._media.scratch, f"{work.video_id}-") as folder:
             path = folder / "source"
             local = self._blobs.local_path(work.source.key)
-            if local is not None:
-                os.link(local, path) if _same_device(local, folder) else shutil.copyfile(local, path)
-            else:
-                await self._fetch(work.source.key, path)
-            yield path, folder
-        except FileNotFoundError as error:
-            raise NotFound("the source file is gone; upload it again", reason="SOURCE_MISSING") from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                if local is not None:
+                    os.link(local, path) if _same_device(local, folder) else shutil.copyfile(local, path)
+                else:
+                    await self._fetch(work.source.key, path)
+                yield path, folder
+            except FileNotFoundError as error:
+                raise NotFound("the source file is gone; upload it again", reason="SOURCE_MISSING") from error
 
     async def _fetch(self, key: str, path: Path) -> None:
         with path.open("wb") as sink:

@@ -11,17 +11,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from heimdex.ingest.v1 import work_pb2
-
 from chassis.core.clock import SystemClock
 from chassis.core.stages import PIPELINE, Stage
 from chassis.io.blobs import BlobStore
 from chassis.io.concurrently import beside
 from chassis.io.jetstream import Bus, Delivery
+from chassis.io.postgres import Database
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import StageWorker
+from heimdex.ingest.v1 import work_pb2
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.progress_store import ProgressStore
+from ingest_svc.channels import OUTBOX_CHANNEL
 from ingest_svc.domain.advance import register
 from ingest_svc.domain.video import Video
 from ingest_svc.ports import AttemptRow, NewVideo
@@ -65,6 +66,7 @@ class Lab:
 
     bus: Bus
     blobs: BlobStore
+    database: Database
     progress: ProgressStore
     library: LibraryStore
     work: Work = field(default_factory=Work)
@@ -108,8 +110,12 @@ class Lab:
     async def sending(self) -> AsyncIterator[None]:
         """Relay and intake run while the block does: the half of the wheel that ingest_svc's tasks are."""
         stopping = asyncio.Event()
-        relay, intake = OutboxRelay(self.progress, self.bus, self.clock), FactIntake(self.progress, self.bus, self.clock)
+        relay, intake = (
+            OutboxRelay(self.progress, self.bus, self.clock),
+            FactIntake(self.progress, self.bus, self.clock),
+        )
         async with (
+            beside(self.database.listen(OUTBOX_CHANNEL, relay.wake)),
             beside(relay.run()),
             beside(self.bus.consume("ingest_take_facts", intake.handle, slots=2, stopping=stopping)),
         ):
@@ -131,7 +137,7 @@ class Lab:
     async def delivery(self, stage: Stage) -> Delivery:
         """Take one piece of work from the carrier by hand."""
         name = CONSUMER_OF[stage]
-        jetstream = self.bus._jetstream  # noqa: SLF001  # by hand means past the front door
+        jetstream = self.bus._jetstream  # by hand means past the front door
         subscription = await jetstream.pull_subscribe_bind(consumer=name, stream="HEIMDEX_WORK")
         try:
             (message,) = await subscription.fetch(1, timeout=20)
@@ -141,7 +147,7 @@ class Lab:
 
     async def held(self, stream: str) -> Counter[str]:
         """Return how many messages a stream holds, by kind of message."""
-        jetstream = self.bus._jetstream  # noqa: SLF001
+        jetstream = self.bus._jetstream
         state = (await jetstream.stream_info(stream, subjects_filter=">")).state
         kinds: Counter[str] = Counter()
         for subject, number in (state.subjects or {}).items():

@@ -4,14 +4,19 @@ start_mesh(tmp)   RunningMesh: http_url, data_dir, pids, kill(name), wait_ready(
 mesh              session fixture: one that all end-to-end tests share, each as users of its own
 library           fixture: a `Library` of a new user on it
 
+launched_mesh(d)  the same as a process of its own, `python -m deploy.local`, found by the heimdex command
+
 A test that kills or stops something starts a mesh of its own with `start_mesh`.
 """
 
 import asyncio
+import json
 import mimetypes
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Mapping
@@ -28,7 +33,7 @@ from client.mesh import make_token
 from deploy.local import LocalMesh, MeshSettings
 from tests.support.shared import MODELS
 
-__all__ = ["TERMINAL", "Library", "RunningMesh", "library", "mesh", "mesh_environment", "start_mesh"]
+__all__ = ["TERMINAL", "Library", "RunningMesh", "launched_mesh", "library", "mesh", "mesh_environment", "start_mesh"]
 
 TERMINAL = frozenset({"VIDEO_STATE_READY", "VIDEO_STATE_FAILED", "VIDEO_STATE_CANCELLED"})
 
@@ -225,6 +230,23 @@ def start_mesh(tmp: Path, **environment: str) -> Iterator[RunningMesh]:
     """
     with RunningMesh(tmp / "data", mesh_environment(**environment)) as running:
         yield running
+
+
+@contextmanager
+def launched_mesh(data_dir: Path, address: str = "127.0.0.1:0") -> Iterator[str]:
+    """Run `python -m deploy.local --json` as a person would and yield its URL; Ctrl-C must end it with status 0."""
+    env = mesh_environment(HEIMDEX_DATA_DIR=str(data_dir), HEIMDEX_HTTP_ADDR=address)
+    line = [sys.executable, "-m", "deploy.local", "--json"]
+    here = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=here) as process:
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            assert ready["data_dir"] == str(data_dir)
+            yield ready["http_url"]
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(_STOP_SECONDS) == 0
 
 
 @pytest.fixture(scope="session")

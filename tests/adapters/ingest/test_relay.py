@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from heimdex.ingest.v1 import work_pb2
 
 from chassis.core.errors import UpstreamUnavailable
 from chassis.core.stages import Outcome, Stage
@@ -13,6 +12,7 @@ from chassis.core.subjects import fact_subject
 from chassis.io.concurrently import beside
 from chassis.io.jetstream import Outgoing
 from chassis.io.stage import outcome_to_proto, stage_to_proto, timestamp
+from heimdex.ingest.v1 import work_pb2
 from ingest_svc.channels import OUTBOX_CHANNEL
 from ingest_svc.domain.video import StepState, VideoState
 from ingest_svc.relay import FactIntake, OutboxRelay, Sweeper
@@ -25,9 +25,24 @@ def relay(progress, bus, clock):
     return OutboxRelay(progress, bus, clock)
 
 
+class Sent:
+    """A sweeper, and a relay that has sent everything."""
+
+    def __init__(self, progress, bus, clock, relay) -> None:
+        self.sweeper = Sweeper(progress, bus, clock, overdue_seconds=30.0, period_seconds=0.05)
+        self.progress, self.bus, self.clock, self.relay = progress, bus, clock, relay
+
+    async def sweep(self, after_seconds=0):
+        self.clock.forward(after_seconds)
+        return await self.sweeper.sweep()
+
+    async def open_steps(self, video):
+        return open_steps(await self.progress.apply(video.id, lambda one: (one, ())))
+
+
 @pytest.fixture
-def sweeper(progress, bus, clock):
-    return Sweeper(progress, bus, clock, overdue_seconds=30.0, period_seconds=0.05)
+def sweeper(progress, bus, clock, relay):
+    return Sent(progress, bus, clock, relay)
 
 
 async def stream(bus, name="HEIMDEX_WORK"):
@@ -164,62 +179,54 @@ async def test_a_fact_is_taken_in_once_the_database_is_back(database, progress, 
     assert await count(database, "steps", "stage = 'downloading' AND state = 'done'") == 1
 
 
-async def test_work_that_the_broker_lost_is_handed_out_again(database, progress, bus, relay, sweeper, clock):
+async def test_work_that_the_broker_lost_is_handed_out_again(database, progress, bus, sweeper):
     """R-RET-02: no video waits for ever for work that is nowhere."""
     video = await registered(progress)
-    await send_all(database, relay)
+    await send_all(database, sweeper.relay)
     await bus._jetstream.purge_stream("HEIMDEX_WORK")
-    clock.forward(31)
 
-    assert await sweeper.sweep() == 1
+    assert await sweeper.sweep(31) == 1
     assert await sweeper.sweep() == 0
-    await send_all(database, relay)
-    after = await progress.apply(video.id, lambda one: (one, ()))
-    assert (open_steps(after)[0].attempt, open_steps(after)[0].state) == (1, StepState.QUEUED)
-    assert open_steps(after)[0].fence > open_steps(video)[0].fence
+    await send_all(database, sweeper.relay)
+    (step,) = await sweeper.open_steps(video)
+    assert (step.attempt, step.state) == (1, StepState.QUEUED)
+    assert step.fence > open_steps(video)[0].fence
     assert (await stream(bus)).messages == 1
 
 
-async def test_work_that_the_broker_holds_or_the_outbox_still_has_is_left_alone(
-    database, progress, bus, relay, sweeper, clock
-):
+async def test_work_that_the_broker_holds_or_the_outbox_still_has_is_left_alone(database, progress, bus, sweeper):
     """R-RET-02: slow is not lost."""
     await registered(progress, "sent")
-    await send_all(database, relay)
+    await send_all(database, sweeper.relay)
     await registered(progress, "not sent yet")
-    clock.forward(3_600)
 
-    assert await sweeper.sweep() == 0
+    assert await sweeper.sweep(3_600) == 0
     assert (await stream(bus)).messages == 1
 
 
-async def test_young_work_and_ended_videos_are_not_swept(database, progress, bus, relay, sweeper, clock):
+async def test_young_work_and_ended_videos_are_not_swept(database, progress, bus, sweeper):
     video = await registered(progress)
-    await send_all(database, relay)
+    await send_all(database, sweeper.relay)
     await bus._jetstream.purge_stream("HEIMDEX_WORK")
-    clock.forward(29)
-    assert await sweeper.sweep() == 0
+    assert await sweeper.sweep(29) == 0
     cut = result_of(open_steps(video)[0], Outcome.FAILED, is_permanent=True, reason="X")
     video = await settle(progress, video, cut)
-    clock.forward(3_600)
 
     assert video.state is VideoState.FAILED
-    assert await sweeper.sweep() == 0
+    assert await sweeper.sweep(3_600) == 0
 
 
-async def test_nothing_is_swept_while_facts_wait(database, progress, bus, relay, sweeper, clock):
+async def test_nothing_is_swept_while_facts_wait(database, progress, bus, sweeper):
     """R-RET-02: the work may be gone because it is done, and its answer not read yet."""
     video = await registered(progress)
-    await send_all(database, relay)
+    await send_all(database, sweeper.relay)
     await bus.publish(ended(video, open_steps(video)[0]))
     await bus._jetstream.purge_stream("HEIMDEX_WORK")
-    clock.forward(31)
 
-    assert await sweeper.sweep() == 0
-    async with taking_in(progress, bus, clock):
+    assert await sweeper.sweep(31) == 0
+    async with taking_in(progress, bus, sweeper.clock):
         await eventually(lambda: _nothing_waits(bus))
-    clock.forward(31)
-    assert [one.stage for one in open_steps(await progress.apply(video.id, lambda one: (one, ())))] == [Stage.METADATA]
+    assert [one.stage for one in await sweeper.open_steps(video)] == [Stage.METADATA]
 
 
 async def test_a_sweep_without_a_broker_loses_no_patience(database, progress, bus, relay, clock):

@@ -25,7 +25,7 @@ ONCE = dict.fromkeys(
 
 @needs_shared
 def test_video_is_ready_once_when_inference_is_killed_while_it_transcribes(frail, mine, undisturbed):
-    """R-RET-03: the carrier hands the work out again; the kill costs a delivery, not an attempt."""
+    """R-RET-06: the carrier hands the work out again; the kill costs a delivery, not an attempt."""
     undisturbed.run(frail, SPEECH)
     video = watch(mine, SPEECH)
     video.until("transcription", "running")
@@ -51,7 +51,7 @@ def test_video_is_ready_once_when_ingest_is_killed_between_commit_and_publish(fr
 
 
 def test_video_is_ready_once_when_ingest_is_killed_while_it_cuts_scenes(frail, mine, undisturbed):
-    """R-RET-03: decoding in a child process does not outlive its parent, and starts again."""
+    """R-RET-06: decoding in a child process does not outlive its parent, and starts again."""
     undisturbed.run(frail, DEMO_CLIP)
     video = watch(mine, DEMO_CLIP)
     video.until("scene_detection", "running")
@@ -59,6 +59,7 @@ def test_video_is_ready_once_when_ingest_is_killed_while_it_cuts_scenes(frail, m
 
     undisturbed.judge(video, DEMO_CLIP)
     assert numbers(video.attempts()) == ONCE
+    assert list((frail.data_dir / "scratch").iterdir()) == [], "the killed process left the video on the disk"
 
 
 def test_video_is_ready_once_when_nats_is_killed_midway(frail, mine, undisturbed):
@@ -73,7 +74,7 @@ def test_video_is_ready_once_when_nats_is_killed_midway(frail, mine, undisturbed
 
 
 def test_video_is_ready_once_when_postgres_is_killed_midway(frail, mine, undisturbed):
-    """R-STO-04: what was committed is there after recovery; what was not comes again from the carrier."""
+    """K8: what was committed is there after recovery; what was not comes again from the carrier."""
     undisturbed.run(frail, DEMO_CLIP)
     video = watch(mine, DEMO_CLIP)
     video.until("scene_processing", "running")
@@ -84,7 +85,9 @@ def test_video_is_ready_once_when_postgres_is_killed_midway(frail, mine, undistu
     assert numbers(video.attempts()) == ONCE
 
 
-def test_video_is_searchable_once_when_index_is_killed_with_the_work_in_its_hands_and_after_ready(frail, mine, undisturbed):
+def test_video_is_searchable_once_when_index_is_killed_with_the_work_in_its_hands_and_after_ready(
+    frail, mine, undisturbed
+):
     """R-ING-14: `ready` means searchable, also after index_svc died before, and right after."""
     undisturbed.run(frail, DEMO_CLIP)
     with held_up(frail, "index_svc") as pid:
