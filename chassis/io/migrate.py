@@ -5,12 +5,10 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-import asyncpg
-
 from chassis.core.errors import Corruption, NotReady
 from chassis.io.postgres import Database
 
-__all__ = ["Migration", "check_version", "migrate", "read_migrations"]
+__all__ = ["Migration", "migrate", "read_migrations"]
 
 _FILE = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 _LOCK = 0x68656D64  # "hemd": one lock for all schemas of a database
@@ -84,19 +82,3 @@ async def migrate(database: Database, *, package: str, schema: str) -> int:
                 migration.sha256,
             )
     return len(migrations)
-
-
-async def check_version(database: Database, *, package: str, schema: str) -> None:
-    """Raise unless the schema is at the version this program wants.
-
-    Raises:
-        NotReady: it is not; the message holds both versions.
-    """
-    wanted = len(read_migrations(package))
-    async with database.connection() as connection:
-        try:
-            found = await connection.fetchval(f"SELECT max(version) FROM {schema}.schema_migrations")  # noqa: S608  # our own constant
-        except asyncpg.UndefinedTableError:
-            found = 0
-    if found != wanted:
-        raise NotReady(f"schema {schema} is at version {found}, this program wants {wanted}", reason="SCHEMA_VERSION")

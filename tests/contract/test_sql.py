@@ -12,7 +12,7 @@ import pytest
 
 from chassis.core.errors import Corruption, NotReady
 from chassis.io.concurrently import all_of
-from chassis.io.migrate import check_version, migrate, read_migrations
+from chassis.io.migrate import migrate, read_migrations
 from chassis.io.postgres import Database, load_queries
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.progress_store import ProgressStore
@@ -223,15 +223,13 @@ async def test_reports_read_their_window_by_index_among_100_000_runs(new_databas
             assert "video_runs_counted_at_idx" in "\n".join(row[0] for row in rows), name
 
 
-async def test_an_older_schema_is_refused_with_both_versions(database):
+async def test_an_older_schema_is_brought_up_to_date_at_start(database):
     """R-SCH-04: start against an old database."""
     wanted = len(read_migrations(database.package))
-    await check_version(database, package=database.package, schema=database.schema)
     async with database.connection() as connection:
         await connection.execute(f"DROP SCHEMA {database.schema} CASCADE")
 
-    with pytest.raises(NotReady, match=f"version 0, this program wants {wanted}"):
-        await check_version(database, package=database.package, schema=database.schema)
+    assert wanted == await migrate(database, package=database.package, schema=database.schema)
 
 
 async def test_a_newer_schema_is_refused_with_both_versions_and_left_alone(database):
