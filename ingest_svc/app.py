@@ -63,10 +63,12 @@ async def build(context: ServiceContext) -> None:
     _spawn_workers(context, settings, handlers, bus, blobs)
     index = GrpcClient(settings.index_address, token=settings.service_token)
     context.stack.push_async_callback(index.close)
+    uploads = Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes)
+    context.spawn(uploads.sweep_drafts())
     api = VideoApi(
         library=library,
         progress=progress,
-        uploads=Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes),
+        uploads=uploads,
         deletion=Deletion(library, blobs, IndexClient(index), clock),
         watchers=watchers,
         clock=clock,

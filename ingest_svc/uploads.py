@@ -1,5 +1,6 @@
 """Takes an upload in: stream to the store, hash on the way, make it durable, register it once."""
 
+import asyncio
 import hashlib
 import mimetypes
 import re
@@ -7,9 +8,10 @@ import unicodedata
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from chassis.core.clock import Clock
-from chassis.core.errors import FieldViolation, InvalidInput
+from chassis.core.errors import FieldViolation, InvalidInput, UpstreamUnavailable
 from chassis.core.ids import owner_key, video_id
 from chassis.io import logs
 from chassis.io.blobs import BlobStore, source_key
@@ -22,6 +24,8 @@ __all__ = ["UploadFacts", "Uploads", "check_upload_facts"]
 _log = logs.get_logger(__name__)
 _MAX_NAME = 255
 _MAX_DESCRIPTION = 10_000
+_DRAFT_AGE = timedelta(days=1)
+_DRAFT_SWEEP_SECONDS = 3_600.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -100,6 +104,17 @@ class Uploads:
             "a video was uploaded" if is_new else "a known video was uploaded again", video_id=video, size_bytes=size
         )
         return video
+
+    async def sweep_drafts(self) -> None:
+        """Remove drafts that a killed process left behind, now and then, until cancelled."""
+        while True:
+            try:
+                removed = await self._blobs.delete_older("uploads", self._clock.now() - _DRAFT_AGE)
+                if removed:
+                    _log.warning("abandoned uploads were removed", objects=removed)
+            except UpstreamUnavailable as error:
+                _log.warning("abandoned uploads could not be removed; trying again", error=str(error))
+            await asyncio.sleep(_DRAFT_SWEEP_SECONDS)
 
     async def _store(self, draft: str, facts: UploadFacts, pieces: AsyncIterator[bytes]) -> tuple[int, str]:
         size, digest = 0, hashlib.sha256()

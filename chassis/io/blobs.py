@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -198,6 +199,17 @@ class BlobStore:
             return [item["path"] async for page in obstore.list(self._store, check_key(prefix)) for item in page]
         except (BaseError, OSError) as error:
             raise _unavailable(error) from error
+
+    async def delete_older(self, prefix: str, before: datetime) -> int:
+        """Remove what lies below a prefix and was last written before a time; return how many objects that were."""
+        try:
+            pages = obstore.list(self._store, check_key(prefix))
+            old = [item["path"] async for page in pages for item in page if item["last_modified"] < before]
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+        for key in old:
+            await self.delete(key)
+        return len(old)
 
     async def delete_prefix(self, prefix: str) -> int:
         """Remove everything below a prefix and return how many objects that were."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import os
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from chassis.core.errors import InvalidInput
 from chassis.io.blobs import source_key
+from chassis.io.concurrently import beside
 from ingest_svc.uploads import UploadFacts, Uploads, check_upload_facts
+from tests.support.eventually import eventually
 from tests.support.ingest_lab import OWNER, count
 
 MAX_BYTES = 1 << 20
@@ -52,6 +55,17 @@ async def test_an_upload_is_stored_hashed_and_registered_whole(database, uploads
     assert files(blobs) == [source_key(OWNER, video)]
     assert (row.size_bytes, row.mime_type, row.filename, row.title) == (len(whole), "video/mp4", "clip.mp4", "Harbour")
     assert await count(database, "videos", "sha256 = $1", hashlib.sha256(whole).hexdigest()) == 1
+
+
+async def test_a_draft_of_a_killed_process_is_removed_after_a_day_and_a_fresh_one_stays(uploads, blobs, clock):
+    """R-STO-05: nothing of a user stays behind unseen."""
+    await blobs.put("uploads/u_x/old", b"draft")
+    await blobs.put("uploads/u_x/fresh", b"draft")
+    for name, hours in (("old", 25), ("fresh", 23)):
+        written = clock.now().timestamp() - hours * 3600
+        os.utime(blobs.local_path(f"uploads/u_x/{name}"), (written, written))
+    async with beside(uploads.sweep_drafts()):
+        await eventually(lambda: files(blobs) == ["uploads/u_x/fresh"])
 
 
 async def test_the_same_bytes_twice_are_the_same_video_and_of_another_owner_another(database, uploads, blobs):
