@@ -60,7 +60,7 @@ def _measure(name: str, *, is_quick: bool, console: Console) -> dict[str, Any]:
         try:
             measured = asyncio.run(_in_time(measure, run))
         except Exception as error:  # noqa: BLE001  # the other claims are measured all the same
-            console.print_exception()
+            console.print_exception(max_frames=4)
             measured = Measured(values={}, gates=(Gate("it could be measured", passed=False, detail=repr(error)),))
     line = result_line(name, _claim(module), measured, run=run, took_seconds=watch.seconds)
     for gate in measured.gates:

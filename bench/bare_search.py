@@ -9,7 +9,6 @@ Reads one JSON line {"q"} per request; answers {"milvus": {"seconds", "top"}, "e
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from chassis.core.ids import owner_key
 from chassis.io.settings import load
 from index_svc.adapters import milvus_schema as rows
-from index_svc.adapters.milvus_connection import connect
+from index_svc.adapters.milvus_connection import MilvusConnection, connect
 from index_svc.domain.filters import Column
 from inference_svc.engine import InferenceEngine
 from inference_svc.settings import ModelSettings
@@ -40,7 +39,8 @@ _IMAGE_DIMENSIONS = 512
 class BareSearch:
     """A client of Milvus and the vectors of all rows."""
 
-    client: Any
+    connection: MilvusConnection
+    """Held: the embedded server ends with it."""
     collection: str
     condition: str
     keys: tuple[str, ...]
@@ -59,8 +59,8 @@ class BareSearch:
         scores: dict[str, float] = {}
         for hits in signals:
             for rank, hit in enumerate(hits, start=1):
-                record = rows.from_row(hit["entity"])
-                scores[record.scene_id] = scores.get(record.scene_id, 0.0) + 1 / (_RANK_CONSTANT + rank)
+                scene = rows.from_row(hit["entity"]).scene_id
+                scores[scene] = scores.get(scene, 0.0) + 1 / (_RANK_CONSTANT + rank)
         return max(scores, key=scores.__getitem__)
 
     async def exact(self, text: str) -> str:
@@ -68,10 +68,10 @@ class BareSearch:
         vector = (await self.engine.embed_texts([text])).rows[0]
         products = self.vectors @ vector
         best = np.argpartition(products, -_VECTOR_LIMIT)[-_VECTOR_LIMIT:]
-        return self.keys[best[np.argmax(products[best])]].rpartition("/")[2]
+        return self.keys[int(best[np.argmax(products[best])])].rpartition("/")[2]
 
     def _hits(self, field: str, query: Any, metric: str, limit: int) -> Sequence[Any]:
-        (hits,) = self.client.search(
+        (hits,) = self.connection.client.search(
             self.collection,
             data=[query],
             anns_field=field,
@@ -98,7 +98,7 @@ def _open(folder: str, owner: str, engine: InferenceEngine) -> BareSearch:
         keys += [row["pk"] for row in page]
         vectors += [np.asarray(row["text_vector"], np.float32) for row in page]
     pages.close()
-    return BareSearch(client, collection, condition, tuple(keys), np.stack(vectors), engine)
+    return BareSearch(connection, collection, condition, tuple(keys), np.stack(vectors), engine)
 
 
 async def _serve(folder: str, owner: str) -> None:
@@ -113,9 +113,8 @@ async def _serve(folder: str, owner: str) -> None:
             top = await find(text)
             answer[name] = {"seconds": time.perf_counter() - began, "top": top}
         _tell(answer)
-    # Its server has threads that do not end by themselves; all was read, nothing is lost.
-    sys.stdout.flush()
-    os._exit(0)
+    search.connection.close()
+    await engine.close()
 
 
 def _tell(answer: dict[str, Any]) -> None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from heimdex.ingest.v1 import video_pb2
 
 from chassis.core.ids import derived_id, owner_key, scene_id
 from chassis.core.mediatime import TimeSpan
+from heimdex.ingest.v1 import video_pb2
 from index_svc.adapters.milvus_store import MilvusStore
 from index_svc.domain.moment import TEXT_DIMENSIONS, Moment, MomentText, Record, Vector
 from inference_svc.engine import InferenceEngine

@@ -7,12 +7,12 @@ outbox and relay, JetStream, the shells of all seven stages, stored results, sta
 """
 
 import sys
+from types import ModuleType
 from typing import Any
-
-from heimdex.ingest.v1 import video_pb2, work_pb2
 
 from chassis.io.service import run_service
 from chassis.io.stage import StageSpan
+from heimdex.ingest.v1 import video_pb2, work_pb2
 
 __all__ = ["noop_services"]
 
@@ -24,11 +24,23 @@ def noop_services() -> tuple[str, ...]:
     return ("ingest_svc", "inference_svc", "index_svc")
 
 
+def _replace(app: ModuleType, **parts: object) -> None:
+    """Replace parts of a composition root.
+
+    Raises:
+        LookupError: it has no part of that name any more; what would be measured is not what is claimed.
+    """
+    if missing := parts.keys() - vars(app).keys():
+        raise LookupError(f"{app.__name__} has no {', '.join(sorted(missing))}")
+    vars(app).update(parts)
+
+
 def _run_ingest() -> None:
     from ingest_svc import app  # noqa: PLC0415  # one service per process, as in the mesh
     from ingest_svc.settings import Settings  # noqa: PLC0415
+    from ingest_svc.stage_handlers import StageHandlers  # noqa: PLC0415
 
-    class IdleMedia(app.StageHandlers):
+    class IdleMedia(StageHandlers):
         """Verifies and finalizes; opens no media."""
 
         async def probe(self, work: work_pb2.StageWork, span: StageSpan) -> work_pb2.StageResult:
@@ -39,7 +51,7 @@ def _run_ingest() -> None:
             span.bytes_read = work.source.size_bytes
             return work_pb2.StageResult(scene_detection=work_pb2.SceneDetectionOutput(detector="none"))
 
-    vars(app)["StageHandlers"] = IdleMedia
+    _replace(app, StageHandlers=IdleMedia)
     run_service("ingest_svc", Settings, app.build)
 
 
@@ -56,22 +68,23 @@ def _run_inference() -> None:
         span.items = 0
         return work_pb2.StageResult(moments=work_pb2.MomentsOutput())
 
-    vars(app).update(transcribe_audio=transcribe, describe_scenes=describe)
+    _replace(app, transcribe_audio=transcribe, describe_scenes=describe)
     run_service("inference_svc", Settings, app.build)
 
 
 def _run_index() -> None:
     from index_svc import app  # noqa: PLC0415
+    from index_svc.handlers import IndexWork  # noqa: PLC0415
     from index_svc.settings import Settings  # noqa: PLC0415
 
-    class IdleIndex(app.IndexWork):
+    class IdleIndex(IndexWork):
         """Indexes nothing."""
 
-        async def index(self, _work: work_pb2.StageWork, span: StageSpan) -> work_pb2.StageResult:
+        async def index(self, work: work_pb2.StageWork, span: StageSpan) -> work_pb2.StageResult:  # noqa: ARG002
             span.items = 0
             return work_pb2.StageResult(indexing=work_pb2.IndexingOutput(searchable_moments=0))
 
-    vars(app)["IndexWork"] = IdleIndex
+    _replace(app, IndexWork=IdleIndex)
     run_service("index_svc", Settings, app.build)
 
 

@@ -1,5 +1,6 @@
 """inference_svc as index_svc sees it: a query becomes a vector."""
 
+import asyncio
 from collections import OrderedDict
 
 import numpy as np
@@ -24,6 +25,7 @@ class InferenceTextEncoder:
         self._client = client
         self._stub = client.stub(inference_service_pb2_grpc.InferenceServiceStub)
         self._known: OrderedDict[str, EncodedText] = OrderedDict()
+        self._asking: dict[str, asyncio.Lock] = {}
 
     async def encode(self, text: str, field: VectorField) -> EncodedText:
         """Return the vector of a text; see TextEncoder."""
@@ -33,6 +35,14 @@ class InferenceTextEncoder:
         if known is not None:
             self._known.move_to_end(text)
             return known
+        # The searches of one query ask at the same moment; the first embeds, the others wait for it.
+        async with self._asking.setdefault(text, asyncio.Lock()):
+            try:
+                return self._known.get(text) or await self._ask(text)
+            finally:
+                self._asking.pop(text, None)
+
+    async def _ask(self, text: str) -> EncodedText:
         request = inference_service_pb2.EmbedTextRequest(texts=[text])
         answer = await self._client.call(self._stub.EmbedText, request, timeout_seconds=_TIMEOUT_SECONDS)
         vector = np.frombuffer(answer.vectors[0].values_f32, "<f4")

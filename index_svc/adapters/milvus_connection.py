@@ -168,6 +168,10 @@ def _check_files(folder: Path, database: Any) -> None:
         raise Corruption("The search index is damaged.", reason="INDEX_DAMAGED") from error
 
 
+# pymilvus pings every 10 s; Milvus Lite takes that for an attack and closes the connection (too_many_pings).
+_LOCAL_OPTIONS = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": 0}
+
+
 def _start_embedded(folder: Path, timeout_seconds: float) -> MilvusConnection:
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -182,7 +186,7 @@ def _start_embedded(folder: Path, timeout_seconds: float) -> MilvusConnection:
     try:
         server, database, _ = start_server_in_thread(data_dir=str(folder), host="unix", port=address)
         _check_files(folder, database)
-        client = MilvusClient(uri=f"unix:{address}", timeout=timeout_seconds)
+        client = MilvusClient(uri=f"unix:{address}", timeout=timeout_seconds, grpc_options=_LOCAL_OPTIONS)
         return MilvusConnection(client, is_embedded=True, _server=server, _database=database, _socket_folder=sockets)
     except BaseException:
         if server is not None and database is not None:
