@@ -172,7 +172,8 @@ class MediaSandbox:
         stdin, stdout = child.process.stdin, child.process.stdout
         if stdin is None or stdout is None:
             raise UpstreamUnavailable("a child was started without pipes")
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        # uvloop says RuntimeError when a child that waited has died meanwhile; its end of file below tells how.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
             stdin.write(line)
             await stdin.drain()
             stdin.close()

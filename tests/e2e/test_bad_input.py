@@ -45,7 +45,10 @@ def refused(library: Library, source: Path | bytes, *, filename: str = "clip.mp4
         (b"", "EMPTY_FILE"),
         (b"This is a shopping list, not a film.\n" * 40, "INVALID_MEDIA"),
         (bytes(range(256)) * 400, "INVALID_MEDIA"),
-        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42" + b"\x00\x10\x00\x00mdat" + b"\xab" * 4096, "INDEX_MISSING"),
+        (
+            b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42" + b"\x00\x10\x00\x00mdat" + b"\xab" * 4096,
+            "INDEX_MISSING",
+        ),
     ],
     ids=["empty", "text", "noise", "no index"],
 )
@@ -66,7 +69,10 @@ def test_a_really_broken_file_fails_with_its_reason(library: Library, name: str,
 
 @pytest.mark.parametrize(
     "playlist",
-    ["ffconcat version 1.0\nfile '{victim}'\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{victim}\n#EXT-X-ENDLIST\n"],
+    [
+        "ffconcat version 1.0\nfile '{victim}'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{victim}\n#EXT-X-ENDLIST\n",
+    ],
     ids=["ffconcat", "m3u8"],
 )
 def test_a_playlist_named_mp4_does_not_play_what_it_points_to(library: Library, tiny: Path, playlist: str) -> None:
@@ -78,7 +84,7 @@ def test_a_playlist_named_mp4_does_not_play_what_it_points_to(library: Library, 
 
 @needs_shared
 def test_truncated_media_is_completed_as_far_as_it_goes(clips: Clips) -> None:
-    """Issue 2, bad input: the header promises 5 s, the data ends early; what is there can be found, no more is claimed."""
+    """Issue 2, bad input: the header promises 5 s, the data ends early; no more is claimed than is there."""
     done = clips("broken/truncated_mdat.mp4")
     assert done.video["state"] == "VIDEO_STATE_READY"
     assert 0.5 < done.video["duration_s"] < 5.0

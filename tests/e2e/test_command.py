@@ -115,7 +115,7 @@ def test_what_people_see_is_readable(heimdex: Command, tiny: Path) -> None:
 
 
 def test_a_printed_token_opens_the_door(launched: Launched, heimdex: Command) -> None:
-    """Issue 2, point 8: `token create` prints the token alone; HEIMDEX_URL and HEIMDEX_TOKEN are enough from elsewhere."""
+    """Issue 2, point 8: `token create` prints the token alone; HEIMDEX_URL and HEIMDEX_TOKEN are enough elsewhere."""
     token = heimdex("token", "create", "--user", "visitor").stdout
     assert token == token.strip() + "\n"
     admin = heimdex("token", "create", "--user", "boss", "--admin").stdout.strip()
@@ -145,7 +145,7 @@ def test_models_and_doctor_tell_how_things_are(heimdex: Command) -> None:
 
 
 def test_the_demo_runs_against_a_mesh_that_is_there(launched: Launched, heimdex: Command) -> None:
-    """Issue 2, point 9: every search it can make hits its scene; percentiles; a curl line, token included, that works."""
+    """Issue 2, point 9: every search it can make hits its scene; percentiles; a curl line with token that works."""
     before = launched.pids()
     shown = heimdex.json("demo")
     assert shown["video"]["filename"] == DEMO_CLIP.name

@@ -42,7 +42,9 @@ def test_every_scene_has_a_picture(mesh: RunningMesh, clips: Clips) -> None:
 @needs_shared
 def test_a_turned_video_has_upright_pictures(mesh: RunningMesh, clips: Clips) -> None:
     """R-ING-12: the display matrix turns it by a quarter; the picture is higher than wide."""
-    picture = Image.open(io.BytesIO(fetch(mesh, clips("derived/rotated90_metadata.mp4").scenes[0]["thumbnail_url"]).content))
+    picture = Image.open(
+        io.BytesIO(fetch(mesh, clips("derived/rotated90_metadata.mp4").scenes[0]["thumbnail_url"]).content)
+    )
     assert picture.height > picture.width
 
 
@@ -84,12 +86,16 @@ def test_a_link_that_was_good_and_has_expired_is_refused(mesh: RunningMesh, clip
 
 
 def test_a_player_can_ask_for_any_part(mesh: RunningMesh, clips: Clips) -> None:
-    """Architecture 4: 206 with Content-Range for a middle, an end, an open range; 416 behind the end; HEAD sends no body."""
+    """Architecture 4: 206 with Content-Range for a middle, an end, an open range; 416 behind the end; HEAD."""
     scene = clips(DEMO).scenes[0]
     whole = fetch(mesh, scene["thumbnail_url"])
     size = len(whole.content)
     assert whole.headers["accept-ranges"] == "bytes"
-    for asked, start, end in (("bytes=10-19", 10, 20), ("bytes=-5", size - 5, size), (f"bytes={size - 3}-", size - 3, size)):
+    for asked, start, end in (
+        ("bytes=10-19", 10, 20),
+        ("bytes=-5", size - 5, size),
+        (f"bytes={size - 3}-", size - 3, size),
+    ):
         part = fetch(mesh, scene["thumbnail_url"], Range=asked)
         assert (part.status_code, part.content) == (206, whole.content[start:end])
         assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{size}"

@@ -27,7 +27,7 @@ def test_two_meshes_with_folders_of_their_own_do_not_mix(mesh: RunningMesh, tmp_
 
 
 def test_a_mesh_goes_on_where_it_was(tmp_path: Path, tiny: Path) -> None:
-    """Issue 2, point 4: stopped in the middle of a video and started again, on the same address: all is there, all goes on."""
+    """Issue 2, point 4: stopped in the middle of a video and started again, all is there, all goes on."""
     with start_mesh(tmp_path) as first, first.library("ada") as before:
         address = first.http_url.removeprefix("http://")
         ready = before.process(tiny, title="kept for later")
@@ -48,9 +48,7 @@ def test_a_mesh_goes_on_where_it_was(tmp_path: Path, tiny: Path) -> None:
             assert after.get(f"/v1/videos/{failed['id']}").json()["error"] == failed["error"]
             found = after.post("/v1/search", json={"q": "kept for later"}).json()["results"]
             assert found[0]["scene"]["video_id"] == ready["id"]
-            import time; b=time.monotonic()
             watched = after.get(f"/v1/videos/{on_its_way}:watch").text.splitlines()
-            print(time.monotonic()-b); print([(json.loads(w)["stage"],json.loads(w)["step_state"],json.loads(w)["at"]) for w in watched]); print(watched[-1])
             assert json.loads(watched[-1])["video"]["state"] == "VIDEO_STATE_READY"
             hit = after.post("/v1/search", json={"q": "ferry to Oslo"}).json()["results"][0]["scene"]
             assert (hit["video_id"], hit["index"]) == (on_its_way, 4)

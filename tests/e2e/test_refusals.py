@@ -60,7 +60,7 @@ def test_a_token_that_is_not_ours_is_refused(mesh: RunningMesh, tmp_path_factory
         "garbage": "garbage",
         "another key": mint_token(theirs, subject="ada", is_admin=False, ttl_seconds=60),
         "expired": jwt.encode({**claims, "iat": 1, "exp": int(time.time()) - 3600}, ours, algorithm="EdDSA"),
-        "no signature": jwt.encode(claims, None, algorithm="none"),
+        "no signature": jwt.encode(claims, "", algorithm="none"),
         "changed": f"{head}.{payload[:-2]}xx.{signature}",
         "another audience": jwt.encode({**claims, "aud": "elsewhere"}, ours, algorithm="EdDSA"),
     }
@@ -203,7 +203,7 @@ def test_an_upload_that_is_not_what_it_says_is_not_kept(library: Library) -> Non
 
 
 def test_routes_and_methods_that_do_not_exist_are_told_apart(library: Library) -> None:
-    """AIP-193: 404 for no such path, 405 for a path that takes another method; both in the words of google.rpc.Status."""
+    """AIP-193: 404 for no such path, 405 for a path that takes another method; both as google.rpc.Status."""
     for method, path, status in (("GET", "/v1/nothing", 404), ("PUT", "/v1/videos", 405), ("GET", "/v1/uploads", 405)):
         answer = library.call(method, path)
         assert answer.status_code == status, f"{method} {path}: {answer.text}"

@@ -72,7 +72,7 @@ class RunningMesh:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Pid of each running process by name: postgres, nats, ingest_svc, inference_svc, index_svc, metrics_svc, ..."""
+        """Pid of each running process by name: postgres, nats, ingest_svc, inference_svc, index_svc, ..."""
         return dict(self._mesh.pids)
 
     @property
