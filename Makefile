@@ -13,12 +13,14 @@ PACKAGES := chassis gateway ingest_svc inference_svc index_svc metrics_svc clien
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# uv comes first, by its own hashes from the same lock file; then everything else, by hash, in seconds.
+# uv comes first, by its own hashes from the same lock file; then everything else, by hash, in seconds
+# (by pip in a minute where uv finds no certificates or no way out).
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 $(GEN): $(STAMP) $(PROTO_FILES) tools/gen_protos.py
