@@ -57,7 +57,7 @@ async def build(context: ServiceContext) -> None:
         progress, bus, clock, overdue_seconds=settings.overdue_seconds, period_seconds=settings.sweep_period_seconds
     )
     context.spawn(sweeper.run())
-    intake = FactIntake(progress, bus, clock)
+    intake = FactIntake(progress, bus, blobs, clock)
     context.spawn(bus.consume("ingest_take_facts", intake.handle, slots=_FACT_SLOTS, stopping=context.stopping))
     handlers = StageHandlers(blobs, library, await _media(context, settings))
     _spawn_workers(context, settings, handlers, bus, blobs)

@@ -12,12 +12,13 @@ from chassis.core.errors import HeimdexError, NotFound, UpstreamUnavailable
 from chassis.core.stages import Stage
 from chassis.core.subjects import dead_subject
 from chassis.io import correlation, logs, metrics
+from chassis.io.blobs import BlobStore, source_key, video_prefix
 from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from ingest_svc.adapters.progress_store import DueMessage, OverdueStep, ProgressStore
 from ingest_svc.domain.advance import advance
 from ingest_svc.domain.facts import Lost
-from ingest_svc.work_codec import decode_fact, forget_message, indexed_video
+from ingest_svc.work_codec import decode_fact, ended_work, forget_message
 
 __all__ = ["FactIntake", "OutboxRelay", "Sweeper"]
 
@@ -88,9 +89,10 @@ class OutboxRelay:
 class FactIntake:
     """Takes facts in: each once, each decided by `advance`."""
 
-    def __init__(self, store: ProgressStore, bus: Bus, clock: Clock) -> None:
+    def __init__(self, store: ProgressStore, bus: Bus, blobs: BlobStore, clock: Clock) -> None:
         self._store = store
         self._bus = bus
+        self._blobs = blobs
         self._clock = clock
 
     async def handle(self, delivery: Delivery) -> None:
@@ -105,8 +107,7 @@ class FactIntake:
                 if decoded is not None:
                     await self._take(delivery.msg_id, *decoded)
             except NotFound:
-                # The video was deleted meanwhile. Moments that were indexed after that must not come back to life.
-                await self._forget(delivery)
+                await self._clear_up(delivery)
             except HeimdexError as error:
                 if error.permanent:
                     await self._put_aside(delivery)
@@ -123,10 +124,17 @@ class FactIntake:
             await delivery.ack()
             metrics.MESSAGES_HANDLED.labels("ingest_take_facts", "ack").inc()
 
-    async def _forget(self, delivery: Delivery) -> None:
-        indexed = indexed_video(delivery.message_type, delivery.data)
-        if indexed is not None:
-            await self._bus.publish(forget_message(*indexed, self._clock.now()).message)
+    async def _clear_up(self, delivery: Delivery) -> None:
+        """Remove what work of a deleted video has left after the deletion: moments and objects (R-STO-05).
+
+        The source stays: if it is there again, the same bytes are being uploaded anew, under the same id.
+        """
+        ended = ended_work(delivery.message_type, delivery.data)
+        if ended is None:
+            return
+        video, owner = ended
+        await self._bus.publish(forget_message(video, owner, self._clock.now()).message)
+        await self._blobs.delete_prefix(video_prefix(owner, video), keep=source_key(owner, video))
 
     async def _take(self, msg_id: str, video_id: str, fact: object) -> None:
         spread = random.random()  # noqa: S311  # jitter, not a secret

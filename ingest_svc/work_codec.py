@@ -19,9 +19,9 @@ from ingest_svc.ports import SceneRow, ScheduledMessage, SourceFacts
 __all__ = [
     "decode_fact",
     "encode_outgoing",
+    "ended_work",
     "facts_from",
     "forget_message",
-    "indexed_video",
     "media_info_message",
     "scene_row",
 ]
@@ -69,13 +69,12 @@ def _decode_ended(ended: work_pb2.StageEnded) -> Ended:
     )
 
 
-def indexed_video(message_type: str, payload: bytes) -> tuple[str, str] | None:
-    """Return video and owner when the message tells the end of an indexing; None for every other message."""
+def ended_work(message_type: str, payload: bytes) -> tuple[str, str] | None:
+    """Return video and owner when the message tells the end of a stage; None for every other message."""
     if message_type != "heimdex.ingest.v1.StageEnded":
         return None
     ended = work_pb2.StageEnded.FromString(payload)
-    is_indexing = ended.stage == stage_pb2.STAGE_INDEXING and ended.owner_id
-    return (ended.video_id, ended.owner_id) if is_indexing else None
+    return (ended.video_id, ended.owner_id) if ended.owner_id else None
 
 
 def _storable(text: str) -> str:

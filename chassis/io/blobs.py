@@ -211,14 +211,14 @@ class BlobStore:
             await self.delete(key)
         return len(old)
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Remove everything below a prefix and return how many objects that were."""
-        keys = await self.list_keys(prefix)
+    async def delete_prefix(self, prefix: str, *, keep: str = "") -> int:
+        """Remove everything below a prefix, but for the key to `keep`, and return how many objects that were."""
+        keys = [key for key in await self.list_keys(prefix) if key != keep]
         try:
             for start in range(0, len(keys), 500):
                 await obstore.delete_async(self._store, keys[start : start + 500])
         except FileNotFoundError:
-            return await self.delete_prefix(prefix)
+            return await self.delete_prefix(prefix, keep=keep)
         except (BaseError, OSError) as error:
             raise _unavailable(error) from error
         return len(keys)

@@ -18,7 +18,7 @@ from deploy.local.layout import DataDir, write_atomically
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
 from deploy.local.process import Launch, ProcessSpec
-from deploy.local.readiness import http_probe, nats_probe, postgres_probe
+from deploy.local.readiness import answer_probe, http_probe, nats_probe, postgres_probe
 from deploy.local.services import SERVICES, Service, ServiceEnvironment
 from deploy.local.settings import MeshSettings
 
@@ -221,6 +221,7 @@ class LocalMesh(LocalServers):
             name=service.name,
             launch=launch,
             probe=http_probe(lambda: self.book[own[service.is_door]].reachable, "/readyz"),
+            is_alive=answer_probe(lambda: self.book[own[service.is_door]].reachable),
             repair=lambda: self.book.replace_lost(*own),
             stop_rank=_DOOR_RANK if service.is_door else _SERVICE_RANK,
         )

@@ -42,6 +42,8 @@ class ProcessSpec:
     """Awaited before every start, with no process of ours running."""
     repair: Callable[[], bool] | None = None
     """Called after a death before readiness: True when a port was lost to somebody else and another one chosen."""
+    is_alive: Probe | None = None
+    """None as its answer means alive, whatever the readiness: only a frozen process says nothing at all."""
     stop_rank: int = 0
     """Lower ranks are stopped first; within a rank, side by side."""
     speaks_json: bool = True

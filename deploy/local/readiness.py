@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.addresses import Address
 
-__all__ = ["Probe", "http_probe", "http_status", "nats_probe", "postgres_probe"]
+__all__ = ["Probe", "answer_probe", "http_probe", "http_status", "nats_probe", "postgres_probe"]
 
 Probe = Callable[[int], Awaitable[str | None]]
 """Given the pid of the process, None when it is ready, else why not."""
@@ -48,6 +48,19 @@ def http_probe(address: Callable[[], Address], path: str) -> Probe:
         except (OSError, ValueError) as silence:
             return f"no answer on {address()}{path} ({type(silence).__name__})"
         return None if status == HTTPStatus.OK else body.decode("utf-8", "replace").strip()[:500] or f"HTTP {status}"
+
+    return probe
+
+
+def answer_probe(address: Callable[[], Address]) -> Probe:
+    """Alive when GET /healthz is answered, with whatever status."""
+
+    async def probe(_pid: int) -> str | None:
+        try:
+            await http_status(address(), "/healthz")
+        except (OSError, ValueError) as silence:
+            return f"no answer on {address()} ({type(silence).__name__})"
+        return None
 
     return probe
 

@@ -16,7 +16,7 @@ from deploy.local.process import Launch, ProcessSpec, kill_group, spawn, termina
 __all__ = ["EventSink", "RestartPolicy", "Supervised"]
 
 EventSink = Callable[[str, str, int | None, str], None]
-"""Hears (name, what, pid, detail) of every change: started, ready, died, stopping, stopped, gave_up."""
+"""Hears (name, what, pid, detail) of every change: started, ready, died, stopping, stopped, frozen, gave_up."""
 
 _PROBE_FIRST_SECONDS = 0.01
 _PROBE_SLOWEST_SECONDS = 0.25
@@ -30,6 +30,10 @@ class RestartPolicy:
     longest_delay_seconds: float = 10.0
     forget_after_seconds: float = 30.0
     """A process that lived this long starts from the first delay again."""
+    mute_seconds: float = 60.0
+    """A process that was ready and has not answered at all for this long is ended, and so restarted."""
+    alive_every_seconds: float = 5.0
+    """Time between two questions whether it is alive."""
     deaths_before_giving_up: int = 5
     """In a row, without ever having been ready; a process that once was is restarted for ever."""
 
@@ -170,9 +174,19 @@ class Supervised:
         self.ready_count += 1
         self._ready.set()
         self._events(self.spec.name, "ready", pid, "")
+        await self._watch_over(pid)
+
+    async def _watch_over(self, pid: int) -> None:
+        """Keep its logs short, and end it when it has been mute for long: a frozen event loop serves nobody."""
+        mute_since = time.monotonic()
         while True:
-            await asyncio.sleep(30)
+            await asyncio.sleep(self._policy.alive_every_seconds)
             self._files.shorten()
+            if self.spec.is_alive is None or await self.spec.is_alive(pid) is None:
+                mute_since = time.monotonic()
+            elif time.monotonic() - mute_since > self._policy.mute_seconds:
+                self._events(self.spec.name, "frozen", pid, f"no answer for {self._policy.mute_seconds:g} s")
+                kill_group(pid)
 
     async def _is_planned(self, code: int, *, was_ready: bool) -> bool:
         """Say whether to start again at once: somebody's address changed, our own included."""

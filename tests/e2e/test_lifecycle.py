@@ -79,9 +79,6 @@ def test_a_deleted_video_leaves_nothing(library: Library, tiny: Path) -> None:
     assert {result["scene"]["video_id"] for result in library.search("purple submarine")} == {video}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a stage under way when its video is deleted stores its result afterwards; nobody removes that"
-)
 def test_a_video_deleted_while_it_is_processed_does_not_come_back(library: Library) -> None:
     """R-STO-05: work that was under way when it was deleted leaves no row, no object, no hit."""
     video = library.upload(DEMO_CLIP, title="lighthouse keeper")["id"]

@@ -112,7 +112,7 @@ class Lab:
         stopping = asyncio.Event()
         relay, intake = (
             OutboxRelay(self.progress, self.bus, self.clock),
-            FactIntake(self.progress, self.bus, self.clock),
+            FactIntake(self.progress, self.bus, self.blobs, self.clock),
         )
         async with (
             beside(self.database.listen(OUTBOX_CHANNEL, relay.wake)),

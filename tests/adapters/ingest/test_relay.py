@@ -59,9 +59,9 @@ async def send_all(database, relay):
 
 
 @asynccontextmanager
-async def taking_in(progress, bus, clock):
+async def taking_in(progress, bus, blobs, clock):
     stopping = asyncio.Event()
-    intake = FactIntake(progress, bus, clock)
+    intake = FactIntake(progress, bus, blobs, clock)
     async with beside(bus.consume("ingest_take_facts", intake.handle, slots=2, stopping=stopping)):
         yield
         stopping.set()
@@ -129,20 +129,20 @@ async def test_two_relays_send_each_message_once_and_in_all(database, progress, 
     assert (await stream(bus)).messages == 30
 
 
-async def test_a_fact_moves_its_video_on_and_is_acknowledged(database, progress, bus, clock):
+async def test_a_fact_moves_its_video_on_and_is_acknowledged(database, progress, bus, blobs, clock):
     """R-STG-07, R-RET-06: the same answer under three identities is decided upon once."""
     video = await registered(progress)
     step = open_steps(video)[0]
     for number in range(3):
         await bus.publish(ended(video, step, msg_id=f"copy {number}"))
-    async with taking_in(progress, bus, clock):
+    async with taking_in(progress, bus, blobs, clock):
         await eventually(lambda: _nothing_waits(bus))
 
     assert await count(database, "inbox") == 3
     assert await count(database, "outbox", "subject LIKE '%.metadata.%'") == 1
 
 
-async def test_facts_that_nobody_can_use_do_not_block_those_behind_them(database, progress, bus, clock):
+async def test_facts_that_nobody_can_use_do_not_block_those_behind_them(database, progress, bus, blobs, clock):
     """R-SCH-16, R-STO-05: garbage is put aside; newer kinds and facts of deleted videos are acknowledged."""
     video = await registered(progress)
     good = ended(video, open_steps(video)[0])
@@ -157,20 +157,20 @@ async def test_facts_that_nobody_can_use_do_not_block_those_behind_them(database
     orphan = Outgoing(subject, orphan_fact.SerializeToString(), good.message_type, "orphan")
     for one in (*garbage, newer, orphan, good):
         await bus.publish(one)
-    async with taking_in(progress, bus, clock):
+    async with taking_in(progress, bus, blobs, clock):
         await eventually(lambda: _nothing_waits(bus))
 
     assert (await stream(bus, "HEIMDEX_DEAD")).messages == len(garbage)
     assert await count(database, "steps", "stage = 'downloading' AND state = 'done'") == 1
 
 
-async def test_a_fact_is_taken_in_once_the_database_is_back(database, progress, bus, clock):
+async def test_a_fact_is_taken_in_once_the_database_is_back(database, progress, bus, blobs, clock):
     """R-STG-09: a fact that could not be stored comes again."""
     video = await registered(progress)
     async with database.connection() as connection:
         await connection.execute("ALTER TABLE ingest.inbox RENAME TO hidden")
     await bus.publish(ended(video, open_steps(video)[0]))
-    async with taking_in(progress, bus, clock):
+    async with taking_in(progress, bus, blobs, clock):
         await eventually(lambda: _delivered_again(bus))
         async with database.connection() as connection:
             await connection.execute("ALTER TABLE ingest.hidden RENAME TO inbox")
@@ -216,7 +216,7 @@ async def test_young_work_and_ended_videos_are_not_swept(database, progress, bus
     assert await sweeper.sweep(3_600) == 0
 
 
-async def test_nothing_is_swept_while_facts_wait(database, progress, bus, sweeper):
+async def test_nothing_is_swept_while_facts_wait(database, progress, bus, blobs, sweeper):
     """R-RET-02: the work may be gone because it is done, and its answer not read yet."""
     video = await registered(progress)
     await send_all(database, sweeper.relay)
@@ -224,7 +224,7 @@ async def test_nothing_is_swept_while_facts_wait(database, progress, bus, sweepe
     await bus._jetstream.purge_stream("HEIMDEX_WORK")
 
     assert await sweeper.sweep(31) == 0
-    async with taking_in(progress, bus, sweeper.clock):
+    async with taking_in(progress, bus, blobs, sweeper.clock):
         await eventually(lambda: _nothing_waits(bus))
     assert [one.stage for one in await sweeper.open_steps(video)] == [Stage.METADATA]
 

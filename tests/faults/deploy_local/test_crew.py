@@ -142,3 +142,21 @@ async def test_stdout_and_stderr_are_kept_apart_and_a_long_log_is_cut(tmp_path):
 
     assert json.loads((tmp_path / "one.jsonl").read_text()) == {"n": 1}
     assert (tmp_path / "one.jsonl.1").stat().st_size == 33 << 20
+
+
+async def test_a_frozen_process_is_ended_and_started_again_and_an_answering_one_is_left_alone(tmp_path):
+    """A frozen event loop neither dies nor answers: nobody but the supervisor can help."""
+    journal, frozen = Journal(), asyncio.Event()
+
+    async def is_alive(_pid):
+        return "mute" if frozen.is_set() else None
+
+    sleeper = spec(tmp_path, "import time; time.sleep(60)", is_alive=is_alive)
+    async with crew(tmp_path, journal, alive_every_seconds=0.02, mute_seconds=0.2, first_delay_seconds=0.0) as running:
+        running.start([sleeper])
+        await eventually(lambda: bool(journal.times("ready")))
+        assert not journal.times("frozen")
+        frozen.set()
+        await eventually(lambda: bool(journal.times("frozen")))
+        frozen.clear()
+        await eventually(lambda: len(journal.times("ready")) == 2)
