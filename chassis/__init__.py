@@ -2,6 +2,6 @@
 
 import os
 
-# Set before gRPC is loaded anywhere. Our processes fork only to exec (media children), and gRPC's handlers, which would
-# carry its threads over a fork, can wait for those threads for ever: a sandboxed child was seen to hang at its start.
+# Set before gRPC is loaded anywhere. Our processes fork only to exec (media children), so gRPC's handlers, which carry
+# its threads over a fork, can only do harm: ingest_svc froze once in tests at the very moment one of them spoke up.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
