@@ -1,6 +1,8 @@
 """`heimdex demo`: the whole way, with a clip that comes along."""
 
 import os
+import shutil
+import sys
 
 import click
 from rich.console import Console
@@ -43,7 +45,9 @@ def demo(ctx: click.Context, *, as_json: bool) -> None:
         numbers, missing = show_numbers(admin, models, screen)
     token = _curl_token(mesh.url, mesh.token)
     line = curl_line(mesh.url, token, _best(judged).search.text, video.get("id", ""))
-    how_to_stop = "" if os.environ.get("HEIMDEX_URL") else "  the mesh goes on running; stop it with: heimdex down"
+    how_to_stop = (
+        "" if os.environ.get("HEIMDEX_URL") else f"  the mesh goes on running; stop it with: {_own_name()} down"
+    )
     screen.print(f"\n[bold]4. Now you[/]{how_to_stop}")
     if as_json:
         searches = [one.as_json() for one in judged]
@@ -51,6 +55,11 @@ def demo(ctx: click.Context, *, as_json: bool) -> None:
     else:
         click.echo(line)
     ctx.exit(Exit.OK if all(one.is_right is not False for one in judged) else Exit.ERROR)
+
+
+def _own_name() -> str:
+    """Return what to type for this command here: its path as it was called, when it is not on PATH."""
+    return "heimdex" if shutil.which("heimdex") else sys.argv[0]
 
 
 def _have_mesh(screen: Console) -> None:
@@ -61,7 +70,8 @@ def _have_mesh(screen: Console) -> None:
         screen.print(f"a mesh runs already: {running.url}")
         return
     started = start_detached(data_dir, os.environ, screen)
-    screen.print(f"[green]✓[/] the mesh runs at [bold]{started.url}[/] (pid {started.pid}); stop it with: heimdex down")
+    running_at = f"the mesh runs at [bold]{started.url}[/] (pid {started.pid})"
+    screen.print(f"[green]✓[/] {running_at}; stop it with: {_own_name()} down")
     screen.print(f"  data {data_dir}, log {data_dir / 'run' / 'launcher.log'}", style="dim", markup=False)
 
 

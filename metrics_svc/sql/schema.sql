@@ -73,7 +73,7 @@ CREATE TABLE metrics.video_runs (
     started_at timestamp with time zone,  -- When its first attempt began; null when none did.
     finished_at timestamp with time zone,  -- When it ended, however absurd; null when not told.
     counted_at timestamp with time zone NOT NULL,  -- The moment by which it falls into windows and UTC days: finished_at, or the time of arrival when that is missing or in the future.
-    duration_ns bigint,  -- Processing time in nanoseconds, the sum of the attempts of the run; null when it was not measured.
+    duration_ns bigint,  -- Processing time in nanoseconds, from the first start to the end of the run, waits before retries included; null when it was not measured.
     queue_ns bigint,  -- Nanoseconds from queued_at to started_at, not below 0; null when one is not known.
     is_clock_corrected boolean NOT NULL,  -- Whether queue_ns or counted_at had to be corrected because clocks contradict each other.
     video_duration_ns bigint,  -- Length of the video in nanoseconds; null when not known.

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,7 +70,7 @@ async def test_what_is_missing_is_named_and_nothing_fails(tmp_path: Path) -> Non
     scene = await engine.describe_scene(SceneInput((), "ask not what your country can do", ""))
 
     assert isinstance(speech, Unavailable)
-    assert speech.fix_command == "python -m inference_svc.pull faster-whisper-base"
+    assert speech.fix_command == f"{sys.executable} -m inference_svc.pull faster-whisper-base"
     assert set(scene.skipped) == {"image_tags", "image_embedding", "object_detection"}
     assert scene.text.source is TextSource.TRANSCRIPT
     assert scene.text_vector is not None

@@ -1,4 +1,5 @@
 import hashlib
+import sys
 import time
 from pathlib import Path
 
@@ -102,14 +103,14 @@ def test_an_unreachable_hub_costs_seconds_once_and_names_the_command(tmp_path: P
 
     assert time.monotonic() - started < 2.0
     assert isinstance(found[0], Unavailable)
-    assert found[0].fix_command == "python -m inference_svc.pull m"
+    assert found[0].fix_command == f"{sys.executable} -m inference_svc.pull m"
 
 
 def test_offline_never_asks(tmp_path: Path) -> None:
     with local_hub(WEIGHTS) as hub:
         found = files_at(tmp_path, Hub(hub.url, is_offline=True)).resolve(SPEC)
 
-    assert found == Unavailable("HEIMDEX_OFFLINE is set", "python -m inference_svc.pull m")
+    assert found == Unavailable("HEIMDEX_OFFLINE is set", f"{sys.executable} -m inference_svc.pull m")
     assert hub.ranges == []
 
 
