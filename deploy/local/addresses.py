@@ -126,8 +126,9 @@ def holder_of(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # processes end, or belong to others, while we look
             for descriptor in (process / "fd").iterdir():
-                if str(descriptor.readlink()) in wanted:
-                    return f"{(process / 'comm').read_text(encoding='utf-8').strip()} (pid {process.name})"
+                with contextlib.suppress(OSError):  # one that is closed meanwhile must not hide those after it
+                    if str(descriptor.readlink()) in wanted:
+                        return f"{(process / 'comm').read_text(encoding='utf-8').strip()} (pid {process.name})"
     return None
 
 
