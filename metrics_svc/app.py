@@ -10,7 +10,7 @@ from chassis.io.postgres import Database
 from chassis.io.service import ServiceContext
 from metrics_svc.adapters.sample_store import PostgresSampleStore
 from metrics_svc.consumer import EventConsumer
-from metrics_svc.grpc_api import AdminServicer, register
+from metrics_svc.grpc_api import AdminParts, AdminServicer, register
 from metrics_svc.intake import Intake
 from metrics_svc.settings import Settings
 
@@ -29,7 +29,7 @@ async def build(context: ServiceContext) -> None:
     store = PostgresSampleStore(database)
     consumer = EventConsumer(bus=bus, intake=Intake(store), clock=clock)
     context.spawn_worker(consumer.run(slots=settings.intake_slots, stopping=context.stopping))
-    servicer = AdminServicer(store=store, clock=clock)
+    servicer = AdminServicer(AdminParts(clock=clock, samples=store))
     await context.enter(
         serve_grpc(
             settings.grpc_address,

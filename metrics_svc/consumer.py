@@ -12,7 +12,7 @@ from chassis.core.errors import HeimdexError, InvalidInput
 from chassis.core.subjects import dead_subject
 from chassis.io import correlation, logs, metrics
 from chassis.io.jetstream import Bus, Delivery, Outgoing
-from metrics_svc.codec import DECODERS
+from metrics_svc.codec.events import DECODERS
 from metrics_svc.intake import Intake
 
 __all__ = ["CONSUMER", "MAX_BUG_DELIVERIES", "EventConsumer"]

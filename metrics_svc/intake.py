@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from chassis.core.errors import InvalidInput
 from metrics_svc.domain.samples import Batch, Sample
-from metrics_svc.ports import SampleStore
+from metrics_svc.ports.samples import SampleStore
 
 __all__ = ["Intake"]
 

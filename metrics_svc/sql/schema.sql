@@ -25,6 +25,33 @@ CREATE TABLE metrics.search_events (
 CREATE INDEX search_events_counted_at_idx ON metrics.search_events USING btree (counted_at);
 CREATE INDEX search_events_owner_counted_at_idx ON metrics.search_events USING btree (owner_id, counted_at);
 
+-- Which days of which owner have sketches, and a number that rises with every change: what a reader may keep in memory.
+CREATE TABLE metrics.sketch_days (
+    owner_id text NOT NULL,  -- Whose samples; empty: everybody's together.
+    day date NOT NULL,  -- UTC day.
+    version bigint NOT NULL,  -- Rises with every change of a sketch of the day, folding included.
+    CONSTRAINT sketch_days_pkey PRIMARY KEY (owner_id, day)
+);
+
+-- Counts, sums and log-bin sketches per hour, folded to days after 14 days; every number in it can be recomputed from the events.
+CREATE TABLE metrics.sketches (
+    owner_id text NOT NULL,  -- Whose samples; empty: everybody's together.
+    period_start timestamp with time zone NOT NULL,  -- First instant of the UTC hour or day.
+    is_day boolean NOT NULL,  -- Whether the period is a day; an hour otherwise. A day may have both: a late sample lands in an hour until the next folding.
+    measure text NOT NULL,  -- What was measured: a word of metrics_svc.domain.measures.
+    stage text NOT NULL,  -- Stage as a lower-case word; empty for what is not a stage.
+    outcome text NOT NULL,  -- Outcome as a lower-case word.
+    model text NOT NULL,  -- Model, name@revision; empty without one.
+    measured bigint NOT NULL,  -- Samples whose value was measured.
+    approximate bigint NOT NULL,  -- Samples whose value rests on a corrected clock, on part of the attempts, or was filled in later.
+    missing bigint NOT NULL,  -- Samples that should have a value and have none; not in the sketch.
+    total numeric NOT NULL,  -- Exact sum of all values.
+    smallest bigint,  -- Exact smallest value; null without one.
+    largest bigint,  -- Exact largest value; null without one.
+    bins bytea NOT NULL,  -- Encoded bins and counts, see metrics_svc.codec.bins; empty for measures that are only summed or counted.
+    CONSTRAINT sketches_pkey PRIMARY KEY (owner_id, period_start, is_day, measure, stage, outcome, model)
+);
+
 -- One row per attempt at a stage that ended, as its worker told it.
 CREATE TABLE metrics.stage_events (
     event_id text NOT NULL,  -- Identity of the event, {video}/{generation}/{stage}/{fence}; a second arrival changes nothing.
@@ -49,13 +76,20 @@ CREATE TABLE metrics.stage_events (
     worker text NOT NULL,  -- Who did it, service/host/pid.
     cpu_ns bigint,  -- CPU time in nanoseconds, children included; null where it was not measured.
     taken_at timestamp with time zone NOT NULL DEFAULT now(),  -- When this row was written.
+    gpu_ns bigint,  -- Nanoseconds an accelerator was held; null without one.
+    energy_uj bigint,  -- Energy in microjoules as the device reports it; null where none does.
+    model_calls bigint,  -- Calls of models; null where no model was asked.
+    worker_slots integer NOT NULL DEFAULT 0,  -- Pieces of work of this stage the worker can have in hand at once; 0 when not told.
     CONSTRAINT stage_events_pkey PRIMARY KEY (event_id),
     CONSTRAINT stage_events_cpu_check CHECK ((cpu_ns >= 0)),
     CONSTRAINT stage_events_duration_check CHECK ((duration_ns >= 0)),
+    CONSTRAINT stage_events_energy_check CHECK ((energy_uj >= 0)),
+    CONSTRAINT stage_events_gpu_check CHECK ((gpu_ns >= 0)),
+    CONSTRAINT stage_events_model_calls_check CHECK ((model_calls >= 0)),
     CONSTRAINT stage_events_video_duration_check CHECK ((video_duration_ns >= 0)),
     CONSTRAINT stage_events_wait_check CHECK ((wait_ns >= 0))
 );
-CREATE INDEX stage_events_counted_at_idx ON metrics.stage_events USING btree (counted_at);
+CREATE INDEX stage_events_counted_at_idx ON metrics.stage_events USING brin (counted_at) WITH (pages_per_range='32');
 CREATE INDEX stage_events_owner_counted_at_idx ON metrics.stage_events USING btree (owner_id, counted_at);
 CREATE INDEX stage_events_video_idx ON metrics.stage_events USING btree (video_id, generation);
 
@@ -73,14 +107,18 @@ CREATE TABLE metrics.video_runs (
     started_at timestamp with time zone,  -- When its first attempt began; null when none did.
     finished_at timestamp with time zone,  -- When it ended, however absurd; null when not told.
     counted_at timestamp with time zone NOT NULL,  -- The moment by which it falls into windows and UTC days: finished_at, or the time of arrival when that is missing or in the future.
-    duration_ns bigint,  -- Processing time in nanoseconds, from the first start to the end of the run, waits before retries included; null when it was not measured.
+    duration_ns bigint,  -- Sum of the attempts of the run in nanoseconds; null when not told or filled in later.
     queue_ns bigint,  -- Nanoseconds from queued_at to started_at, not below 0; null when one is not known.
     is_clock_corrected boolean NOT NULL,  -- Whether queue_ns or counted_at had to be corrected because clocks contradict each other.
     video_duration_ns bigint,  -- Length of the video in nanoseconds; null when not known.
     taken_at timestamp with time zone NOT NULL DEFAULT now(),  -- When this row was written.
+    elapsed_ns bigint,  -- Nanoseconds from the first start to the end, pauses and side-by-side work included; null when not known.
+    unmeasured_attempts integer NOT NULL DEFAULT 0,  -- Attempts that ended without a measured length; duration_ns is a lower bound then.
+    is_backfilled boolean NOT NULL DEFAULT false,  -- Whether its end was filled in later from what could still be known.
     CONSTRAINT video_runs_pkey PRIMARY KEY (event_id),
     CONSTRAINT video_runs_one_end_key UNIQUE (video_id, generation),
     CONSTRAINT video_runs_duration_check CHECK ((duration_ns >= 0)),
+    CONSTRAINT video_runs_elapsed_check CHECK ((elapsed_ns >= 0)),
     CONSTRAINT video_runs_queue_check CHECK ((queue_ns >= 0)),
     CONSTRAINT video_runs_video_duration_check CHECK ((video_duration_ns >= 0))
 );

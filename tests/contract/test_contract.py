@@ -133,4 +133,8 @@ def test_every_public_rpc_has_a_route_and_internal_ones_have_none(tool):
     routed = {line.split()[1] for line in lines if line.startswith("route ")}
     rpcs = {line.split()[1] for line in lines if line.startswith("rpc ")}
 
-    assert {"heimdex.ingest.v1.VideoService/UploadVideo", "heimdex.index.v1.IndexService/ForgetVideo"} == rpcs - routed
+    assert {
+        "heimdex.ingest.v1.VideoService/UploadVideo",
+        "heimdex.index.v1.IndexService/ForgetVideo",
+        "heimdex.metrics.v1.AdminService/RenderTable",
+    } == rpcs - routed

@@ -14,7 +14,7 @@ SERVICES = ("gateway", "ingest_svc", "inference_svc", "index_svc", "metrics_svc"
 PACKAGES = (*SERVICES, "chassis", "client", "deploy")
 
 DOORS: dict[str, tuple[str, ...]] = {
-    "grpc": ("chassis/io/grpc_*.py", "*/grpc_api.py", "*/app.py", "gateway/adapters/upstream.py"),
+    "grpc": ("chassis/io/grpc_*.py", "*/grpc_api.py", "*/grpc_api/*.py", "*/app.py", "gateway/adapters/upstream.py"),
     "grpc_health": ("chassis/io/grpc_*.py", "gateway/adapters/upstream.py"),
     "nats": ("chassis/io/jetstream.py", "chassis/io/topology.py"),
     "asyncpg": ("chassis/io/postgres.py", "chassis/io/migrate.py", "*/adapters/*_store.py", "deploy/local/postgres.py"),

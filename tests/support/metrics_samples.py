@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from heimdex.common.v1 import stage_pb2
 from heimdex.metrics.v1 import stage_event_pb2
-from metrics_svc.codec import decode_stage_event
+from metrics_svc.codec.events import decode_stage_event
 from metrics_svc.domain.samples import Batch
 
 __all__ = ["MINUTE_NS", "NOW", "batch_of", "run_event", "search_event", "stage_event", "stamp"]

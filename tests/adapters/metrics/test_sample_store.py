@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from chassis.core.errors import InvalidInput
 from chassis.core.stages import PIPELINE
-from metrics_svc import handlers
-from metrics_svc.codec import decode_search_event
+from metrics_svc.codec.events import decode_search_event
 from metrics_svc.domain.buckets import bucket_of
+from metrics_svc.domain.question import Question
 from metrics_svc.domain.reports import Coverage
 from metrics_svc.domain.samples import Batch
 from metrics_svc.domain.windows import Window
-from metrics_svc.handlers import Question
+from metrics_svc.handlers import answers as handlers
 from tests.support.metrics_samples import MINUTE_NS, NOW, batch_of, run_event, search_event, stage_event, stamp
 
 WEEK = Window(NOW - timedelta(days=7), NOW + timedelta(seconds=1))

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from chassis.core.stages import PIPELINE
-from metrics_svc import codec
+from metrics_svc.codec import answers as codec
 from metrics_svc.domain.reports import (
     Coverage,
     DayOfVideos,

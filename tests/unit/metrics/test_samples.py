@@ -5,7 +5,7 @@ import pytest
 from chassis.core.errors import InvalidInput
 from chassis.core.stages import Outcome, Stage
 from heimdex.common.v1 import stage_pb2
-from metrics_svc.codec import decode_search_event, decode_stage_event
+from metrics_svc.codec.events import decode_search_event, decode_stage_event
 from metrics_svc.domain.samples import SearchSample, StageSample, VideoRun
 from metrics_svc.domain.words import outcome_word, stage_word
 from tests.support.metrics_samples import MINUTE_NS, NOW, run_event, search_event, stage_event, stamp

@@ -1,8 +1,8 @@
 """One function per question: read the window, ask the store, put the answer in order."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from metrics_svc.domain.question import Question
 from metrics_svc.domain.reports import (
     Coverage,
     DayOfSearches,
@@ -19,11 +19,9 @@ from metrics_svc.domain.reports import (
     in_pipeline_order,
     share_failures,
 )
-from metrics_svc.domain.windows import Window, parse_window
-from metrics_svc.ports import SampleStore
+from metrics_svc.ports.samples import SampleStore
 
 __all__ = [
-    "Question",
     "failures_by_stage",
     "processing_latency",
     "queue_analysis",
@@ -32,24 +30,6 @@ __all__ = [
     "stage_performance",
     "throughput",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What every request asks with: a stretch of time, and perhaps one owner. Not yet validated."""
-
-    range_text: str = ""
-    start_at: datetime | None = None
-    end_at: datetime | None = None
-    owner_id: str = ""
-
-    def window(self, now: datetime, *, by_day: bool = False) -> Window:
-        """Return the stretch of time.
-
-        Raises:
-            InvalidInput: it is none.
-        """
-        return parse_window(self.range_text, start_at=self.start_at, end_at=self.end_at, now=now, by_day=by_day)
 
 
 async def processing_latency(question: Question, *, store: SampleStore, now: datetime) -> LatencyReport:

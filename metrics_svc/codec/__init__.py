@@ -1,0 +1,1 @@
+"""Between protobuf and values, both ways: one module per kind of message."""

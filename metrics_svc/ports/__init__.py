@@ -1,0 +1,1 @@
+"""What the handlers need from the world: one module per subject."""
