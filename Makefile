@@ -8,10 +8,11 @@ GEN := gen/heimdex/descriptors.binpb
 PROTO_FILES := $(shell find protos -name '*.proto' 2>/dev/null)
 PACKAGES := chassis gateway ingest_svc inference_svc index_svc metrics_svc client deploy
 .DEFAULT_GOAL := help
-.PHONY: help setup protos demo run down test check fmt lint types contracts unit faults e2e bench lock golden clean
+.PHONY: help setup protos demo run down test check fmt lint types contracts unit faults e2e bench bench-metrics metrics-audit backfill \
+        lock golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # uv comes first, by its own hashes from the same lock file; then everything else, by hash, in seconds
 # (by pip in a minute where uv finds no certificates or no way out).
@@ -74,9 +75,19 @@ e2e: setup ## the mesh as real processes, through HTTP alone
 bench: setup ## measure; one JSON line per claim
 	@$(BIN)/python -m bench
 
-golden: setup ## write contract.lock and the schema pictures anew; review the diff
+bench-metrics: setup ## measure the claims about numbers alone
+	@$(BIN)/python -m bench metrics_answers metrics_intake metrics_overhead
+
+metrics-audit: setup ## recompute every number of the running mesh three ways; prints the differences
+	@$(BIN)/heimdex metrics audit
+
+backfill: setup ## give old videos of the running mesh their one knowable time; DRY_RUN=1 only counts
+	@$(BIN)/heimdex backfill timing $(if $(DRY_RUN),--dry-run)
+
+golden: setup ## write contract.lock, the schema pictures and the dashboards anew; review the diff
 	@$(BIN)/python tools/contract_lock.py --write
 	@$(BIN)/python tools/dump_schema.py --write
+	@$(BIN)/python tools/grafana_dashboards.py --write
 
 lock: setup ## resolve the dependencies anew into requirements.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \

@@ -22,7 +22,17 @@ from bench.harness import ROOT, Gate, Measured, Run, Stopwatch, result_line
 
 __all__ = ["BENCHES", "main"]
 
-BENCHES = ("startup", "bus_latency", "overhead", "search", "upload_to_ready", "memory")
+BENCHES = (
+    "startup",
+    "bus_latency",
+    "overhead",
+    "search",
+    "upload_to_ready",
+    "memory",
+    "metrics_intake",
+    "metrics_answers",
+    "metrics_overhead",
+)
 """Modules of this package with `async def measure(run) -> Measured`; the first sentence of each is its claim."""
 
 _RESULTS = ROOT / "bench" / "results"

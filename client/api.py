@@ -4,7 +4,7 @@ import contextlib
 import json
 import mimetypes
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -12,6 +12,9 @@ from urllib.parse import quote
 
 import httpx
 
+from client.audit_types import AuditAnswer
+from client.capacity_types import CapacityAnswer, CapacityQuestion
+from client.cost_types import CostAnswer, RateCard
 from client.errors import ClientError, HeimdexApiError, MeshNotReachable
 from client.types import Latency, Model, Rtf, Scene, SearchAnswer, StagePerformance, Video, VideoPage, WatchEvent
 from client.wire import error_of
@@ -159,6 +162,47 @@ class HeimdexClient:
         return cast("list[Model]", self._call("GET", "/v1/models").get("models", []))
 
     # numbers; for administrators
+
+    def admin(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a path below `/v1/admin/` answers, e.g. `timeseries/throughput`."""
+        return self._call("GET", f"/v1/admin/{quote(path, safe='/:')}", params=params)
+
+    def admin_post(self, path: str, body: Any) -> dict[str, Any]:
+        """Return what a path below `/v1/admin/` answers when something is sent to it."""
+        return self._call("POST", f"/v1/admin/{quote(path, safe='/:')}", json_body=body)
+
+    def admin_file(self, path: str, params: Mapping[str, Any], file_format: str) -> bytes:
+        """Return the same as a file, `csv` or `xlsx`."""
+        with self._reaching():
+            answer = self._http.get(f"/v1/admin/{quote(path, safe='/:')}", params={**params, "format": file_format})
+        if not answer.is_success:
+            raise error_of(answer.status_code, answer.content)
+        return answer.content
+
+    def cost(self, params: Mapping[str, Any]) -> CostAnswer:
+        """Return what the work cost; `params` are those of the path, such as `range` and `group_by`."""
+        return cast("CostAnswer", self.admin("cost", params))
+
+    def rate_card(self, *, version: int | None = None) -> RateCard:
+        """Return a version of the prices, the present one when None."""
+        return cast("RateCard", self.admin("rate-card", {} if version is None else {"version": version}))
+
+    def change_rate_card(self, card: RateCard, *, fields: Iterable[str], is_trial: bool) -> RateCard:
+        """Change the named prices to those of `card`, which carries the etag of the card it was read from."""
+        params = {"update_mask": ",".join(fields), "validate_only": "true" if is_trial else "false"}
+        return cast("RateCard", self._call("PATCH", "/v1/admin/rate-card", params=params, json_body=card))
+
+    def capacity(self, question: CapacityQuestion) -> CapacityAnswer:
+        """Return how busy the workers are and how many are needed, under the conditions asked for if there are any."""
+        if question.keys() & {"uploads_factor", "stages", "models"}:
+            return cast("CapacityAnswer", self._call("POST", "/v1/admin/capacity:simulate", json_body=question))
+        return cast("CapacityAnswer", self.admin("capacity", question))
+
+    def audit(self, params: Mapping[str, Any], *, wait_seconds: int) -> AuditAnswer:
+        """Return where the ways to compute the numbers disagree; that may take minutes, at most `wait_seconds`."""
+        headers = {"grpc-timeout": f"{wait_seconds}S"}
+        timeout = httpx.Timeout(wait_seconds + _CONNECT_SECONDS, connect=_CONNECT_SECONDS)
+        return cast("AuditAnswer", self._send("GET", "/v1/admin/audit", params, headers, None, timeout))
 
     def stage_performance(self, *, window: str = "30d") -> StagePerformance:
         """Return latency percentiles per stage and outcome over a window of `1d` to `365d`."""

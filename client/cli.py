@@ -5,16 +5,24 @@ from typing import IO, Any
 
 import click
 
+from client.commands.admin import admin
+from client.commands.alerts import alerts
+from client.commands.backfill import backfill
+from client.commands.capacity import capacity
+from client.commands.cost import cost
 from client.commands.demo import demo
 from client.commands.doctor import doctor
 from client.commands.down import down
+from client.commands.metrics import metrics
 from client.commands.models import models
+from client.commands.rate_card import rate_card
 from client.commands.search import search
 from client.commands.stages import stages
 from client.commands.token import token
 from client.commands.up import up
 from client.commands.upload import upload
 from client.commands.video import video
+from client.commands.waterfall import waterfall
 from client.errors import EXIT_HELP, ClientError, Exit
 
 __all__ = ["main"]
@@ -66,5 +74,24 @@ def main() -> None:
     """
 
 
-for _command in (up, down, token, upload, search, video, models, stages, doctor, demo):
+for _command in (
+    up,
+    down,
+    token,
+    upload,
+    search,
+    video,
+    models,
+    stages,
+    waterfall,
+    capacity,
+    cost,
+    rate_card,
+    metrics,
+    alerts,
+    backfill,
+    admin,
+    doctor,
+    demo,
+):
     main.add_command(_command)

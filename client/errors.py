@@ -16,6 +16,7 @@ class Exit(IntEnum):
     FORBIDDEN = 4
     NOT_FOUND = 5
     FAILED = 6
+    DIFFERENT = 7
 
 
 EXIT_HELP = """\b
@@ -26,7 +27,8 @@ Exit status:
   3  no mesh answers
   4  no token, or a token that may not do this
   5  no such video or scene, or not yours
-  6  the video failed; the reason is on stderr"""
+  6  the video failed; the reason is on stderr
+  7  metrics audit: there are differences"""
 
 
 @dataclass(frozen=True, slots=True)

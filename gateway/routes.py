@@ -19,6 +19,7 @@ from google.rpc import error_details_pb2
 
 from gateway.domain.binding import HTTP_BODY, Binding, BindingRuleError, resolve_binding
 from gateway.domain.http_template import HttpTemplate, TemplateError, parse_template
+from gateway.tables import Renderer, Renderers
 
 __all__ = ["Route", "RouteTable", "RouteTableError", "load_routes", "read_descriptor_set"]
 
@@ -38,6 +39,7 @@ class Route:
         binding: How its request is filled.
         response_body: Field that is the answer; None for the whole message.
         raw_response: The answer is a google.api.HttpBody and leaves as it is.
+        renderer: Makes files of the answer; None when nothing does.
     """
 
     http_method: str
@@ -46,6 +48,7 @@ class Route:
     binding: Binding
     response_body: FieldDescriptor | None
     raw_response: bool
+    renderer: Renderer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def load_routes(files: descriptor_pb2.FileDescriptorSet) -> RouteTable:
         RouteTableError: A file lacks an import, or rules are broken.
     """
     pool = _build_pool(files)
+    renderers = Renderers(pool)
     routes: list[Route] = []
     faults: list[str] = []
     packages: dict[str, None] = {}
@@ -102,7 +106,7 @@ def load_routes(files: descriptor_pb2.FileDescriptorSet) -> RouteTable:
                 rpc = descriptor.methods_by_name[method.name]
                 for rule in _rules(method):
                     try:
-                        routes.append(_route(rule, rpc, pool))
+                        routes.append(_route(rule, rpc, pool, renderers.find(method, rpc)))
                     except (TemplateError, BindingRuleError) as error:
                         faults.append(f"{full_name}/{method.name}: {error}")
     if faults:
@@ -117,7 +121,7 @@ def _rules(method: descriptor_pb2.MethodDescriptorProto) -> Iterator[http_pb2.Ht
         yield from rule.additional_bindings
 
 
-def _route(rule: http_pb2.HttpRule, rpc: MethodDescriptor, pool: DescriptorPool) -> Route:
+def _route(rule: http_pb2.HttpRule, rpc: MethodDescriptor, pool: DescriptorPool, renderer: Renderer | None) -> Route:
     pattern = rule.WhichOneof("pattern")
     if pattern is None:
         raise BindingRuleError("the rule has no path")
@@ -128,7 +132,7 @@ def _route(rule: http_pb2.HttpRule, rpc: MethodDescriptor, pool: DescriptorPool)
     response_body = _response_body(rpc.output_type, rule.response_body)
     answer = rpc.output_type if response_body is None else response_body.message_type
     raw = answer is not None and answer.full_name == HTTP_BODY and not (response_body and response_body.is_repeated)
-    return Route(method.upper(), template, rpc, binding, response_body, raw)
+    return Route(method.upper(), template, rpc, binding, response_body, raw, renderer)
 
 
 def _response_body(output: Descriptor, name: str) -> FieldDescriptor | None:

@@ -15,8 +15,11 @@ from gateway.domain.status_map import Code, Problem
 from gateway.message_stream import MessageStream, NdjsonFrames, RawFrames, SseFrames
 from gateway.ports import Bindings, Call, CallContext, Endpoint, Reply, Request, StreamReply, Upstream
 from gateway.routes import Route
+from gateway.tables import Renderer
 
 __all__ = ["Transcoder", "call_context", "read_body"]
+
+_UNKNOWN_TYPE = "application/octet-stream"
 
 
 def call_context(request: Request, default_timeout_seconds: float | None) -> CallContext:
@@ -82,9 +85,22 @@ class Transcoder:
         return Endpoint(route.template.text, handle)
 
     async def _unary(self, route: Route, request: Request, values: Bindings) -> Reply:
-        message = await self._message(route, request, values)
+        if route.renderer is not None:
+            return await self._rendered(route, route.renderer, request, values)
+        message = await self._message(route, request, values, request.raw_query)
         context = call_context(request, self.unary_timeout_seconds)
         return self._reply(route, await self.upstream.unary(route.rpc, message, context))
+
+    async def _rendered(self, route: Route, renderer: Renderer, request: Request, values: Bindings) -> Reply:
+        """Answer as a file when the query asks for one."""
+        asked = renderer.read(request.raw_query)
+        message = await self._message(route, request, values, asked.query)
+        context = call_context(request, self.unary_timeout_seconds)
+        if not asked.file_format:
+            return self._reply(route, await self.upstream.unary(route.rpc, message, context))
+        file = await self.upstream.unary(renderer.rpc, renderer.request(message, asked.file_format), context)
+        headers = renderer.headers(request.raw_path, asked.file_format)
+        return Reply(HTTPStatus.OK, file.data, file.content_type or _UNKNOWN_TYPE, headers)
 
     async def _client_stream(self, route: Route, request: Request, values: Bindings) -> Reply:
         call = self.upstream.open(route.rpc, call_context(request, None))
@@ -102,7 +118,7 @@ class Transcoder:
             stream = MessageStream(call, self._frames(route, request))
             stream.feed(self._send_all(call, route, request, values))
         else:
-            message = await self._message(route, request, values)
+            message = await self._message(route, request, values, request.raw_query)
             call = self.upstream.open(route.rpc, context)
             await call.send(message)
             stream = MessageStream(call, self._frames(route, request))
@@ -115,9 +131,9 @@ class Transcoder:
         wants_events = "text/event-stream" in request.headers.get("accept", "").lower()
         return (SseFrames if wants_events else NdjsonFrames)(self.codec, route.response_body)
 
-    async def _message(self, route: Route, request: Request, values: Bindings) -> Any:
+    async def _message(self, route: Route, request: Request, values: Bindings, query: str) -> Any:
         body = await read_body(request, self.max_body_bytes) if route.binding.takes_body else b""
-        return bind(route.binding, values, request.raw_query, body, request.headers.get("content-type", ""))
+        return bind(route.binding, values, query, body, request.headers.get("content-type", ""))
 
     async def _send_all(self, call: Call, route: Route, request: Request, values: Bindings) -> None:
         """Send a streamed body message by message; path and query belong to the first."""
@@ -154,7 +170,7 @@ class Transcoder:
         if not route.raw_response:
             return Reply(HTTPStatus.OK, self.codec.dump(answer, route.response_body))
         raw = answer if route.response_body is None else getattr(answer, route.response_body.name)
-        return Reply(HTTPStatus.OK, raw.data, raw.content_type or "application/octet-stream")
+        return Reply(HTTPStatus.OK, raw.data, raw.content_type or _UNKNOWN_TYPE)
 
 
 def _tail(rest: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 
@@ -15,11 +16,13 @@ from chassis.io.service import ServiceContext
 from chassis.io.worker import StageWorker
 from heimdex.index.v1 import index_service_pb2_grpc, search_service_pb2_grpc
 from index_svc.adapters.inference_client import InferenceTextEncoder
+from index_svc.adapters.milvus_connection import is_local
 from index_svc.adapters.milvus_store import MilvusStore
 from index_svc.grpc_api import IndexApi, SearchApi
 from index_svc.handlers import ForgetWork, IndexWork, Searcher
 from index_svc.search_log import SearchLog
 from index_svc.settings import Settings
+from index_svc.storage import IndexScanner
 
 __all__ = ["build"]
 
@@ -45,6 +48,11 @@ async def build(context: ServiceContext) -> None:
     forget = ForgetWork(store, bus)
     context.spawn_worker(bus.consume(forget.consumer, forget.handle, slots=1, stopping=context.stopping))
     context.spawn_worker(log.run(context.stopping))
+    if is_local(settings.milvus_uri):
+        scanner = IndexScanner(
+            Path(settings.milvus_uri), bus, SystemClock(), period_seconds=settings.storage_scan_seconds
+        )
+        context.spawn(scanner.run())
     api = SearchApi(
         store=store,
         searcher=Searcher(store, InferenceTextEncoder(inference)),

@@ -130,9 +130,16 @@ def _report(report: SignalReport) -> search_service_pb2.SignalReport:
 
 
 def search_event(
-    event_id: str, *, owner_id: str, at: datetime, latency_ns: int, results_count: int, query_text: str
+    event_id: str,
+    *,
+    owner_id: str,
+    at: datetime,
+    latency_ns: int,
+    results_count: int,
+    query_text: str,
+    video_ids: tuple[str, ...] = (),
 ) -> stage_event_pb2.SearchEvent:
-    """Return the record of a search."""
+    """Return the record of a search; the videos it was limited to are told when there is one."""
     return stage_event_pb2.SearchEvent(
         event_id=event_id,
         owner_id=owner_id,
@@ -140,4 +147,5 @@ def search_event(
         latency_ns=latency_ns,
         results_count=results_count,
         query_text=query_text,
+        video_id=video_ids[0] if len(video_ids) == 1 else "",
     )

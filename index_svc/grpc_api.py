@@ -60,6 +60,7 @@ class SearchApi(search_service_pb2_grpc.SearchServiceServicer):
                 latency_ns=elapsed_ns,
                 results_count=len(answer.results),
                 query_text=query.text,
+                video_ids=tuple(request.video_ids),
             )
         )
         return answer_message(answer, latency_ms=elapsed_ns / 1e6, media_secret=self._secret)

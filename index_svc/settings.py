@@ -18,4 +18,7 @@ class Settings(WorkerSettings):
     )
     inference_address: str = setting("HEIMDEX_INFERENCE_ADDR", "host:port of inference_svc's gRPC")
     media_secret: Secret = setting("HEIMDEX_MEDIA_SECRET", "key that signs links to media")
+    storage_scan_seconds: float = setting(
+        "HEIMDEX_STORAGE_SCAN_SECONDS", "time between two measurements of the index on the disk, seconds", default=300.0
+    )
     image_dimensions: int = setting("HEIMDEX_IMAGE_DIMENSIONS", "length of picture vectors", default=512)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from chassis.core.errors import Corruption
+from chassis.io.spending import charged, metered
 from inference_svc.adapters.audio_reader import read_audio
 from inference_svc.adapters.image_reader import read_image
 from inference_svc.adapters.model_files import Unavailable
@@ -120,7 +121,7 @@ class InferenceEngine:
             Overloaded, DeadlineExceeded, UpstreamUnavailable: As `ModelWorker.run`.
         """
         selection = await self.pool.require(Task.ASR)
-        samples = await asyncio.to_thread(read_audio, audio, max_seconds=self._settings.max_audio_seconds)
+        samples = await asyncio.to_thread(charged(read_audio), audio, max_seconds=self._settings.max_audio_seconds)
         job = AudioJob(samples, language, on_progress, on_segment, is_cancelled)
         heard: Recognition = (await self.pool.run(selection, [job]))[0]
         segments = normalise_segments(heard.segments, duration=heard.duration, voiced=heard.voiced)
@@ -135,7 +136,7 @@ class InferenceEngine:
             InvalidInput: A keyframe is no picture.
             Overloaded, DeadlineExceeded, Stopping, UpstreamUnavailable: As `ModelWorker.run`.
         """
-        images = [await asyncio.to_thread(read_image, encoded) for encoded in keyframes]
+        images = [await asyncio.to_thread(charged(read_image), encoded) for encoded in keyframes]
         selected = {task: await self.pool.select(task) for task in _TASKS_OF_A_LOOK}
         skipped = {task.value: found.reason for task, found in selected.items() if isinstance(found, Unavailable)}
         here = {task: found for task, found in selected.items() if isinstance(found, Selection)}
@@ -143,9 +144,9 @@ class InferenceEngine:
             return Look((), (), (), None, "", skipped)
         try:
             async with asyncio.TaskGroup() as group:
-                tagging = group.create_task(self._tagged(here, images, skipped))
-                detecting = group.create_task(self._detected(here.get(Task.OBJECT_DETECTION), images, skipped))
-                reading = group.create_task(self._read(here.get(Task.OCR), images, skipped))
+                tagging = group.create_task(metered(self._tagged(here, images, skipped)))
+                detecting = group.create_task(metered(self._detected(here.get(Task.OBJECT_DETECTION), images, skipped)))
+                reading = group.create_task(metered(self._read(here.get(Task.OCR), images, skipped)))
         except ExceptionGroup as failures:
             # Callers map one error to one status; the others are consequences of the same trouble.
             raise failures.exceptions[0] from failures

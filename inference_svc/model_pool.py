@@ -13,6 +13,7 @@ from typing import Any
 from chassis.core.errors import NotReady, Stopping
 from inference_svc.adapters.hub import Hub
 from inference_svc.adapters.model_files import Available, ModelFiles, Resolution, Unavailable
+from inference_svc.adapters.model_meter import Accelerator, ModelMeter
 from inference_svc.adapters.model_worker import ModelWorker
 from inference_svc.domain.model_registry import ModelSpec, Task, parse_registry
 from inference_svc.loaders import ModelLoader, batch_policy, has_loader, load_model
@@ -62,6 +63,7 @@ class ModelPool:
         self._found: Mapping[str, Future[Resolution]] = {spec.name: Future() for spec in self.registry}
         self._workers: dict[str, ModelWorker[Any, Any]] = {}
         self._devices: dict[str, str] = {}
+        self._accelerator = Accelerator()
         self._lock = threading.Lock()
         self._is_closed = False
         threading.Thread(target=self._resolve_all, name="model-files", daemon=True).start()
@@ -135,18 +137,21 @@ class ModelPool:
             if self._is_closed:
                 raise Stopping("the models are being closed")
             if spec.name not in self._workers:
+                meter = ModelMeter(spec.name, self._accelerator)
                 self._workers[spec.name] = ModelWorker(
                     spec.name,
-                    lambda: self._open(spec, found),
+                    lambda: self._open(spec, found, meter),
                     policy=batch_policy(spec.name),
                     max_waiting_items=self._settings.max_waiting_items,
+                    meter=meter,
                 )
             return self._workers[spec.name]
 
-    def _open(self, spec: ModelSpec, found: Available) -> Any:
+    def _open(self, spec: ModelSpec, found: Available, meter: ModelMeter) -> Any:
         loader = ModelLoader(found.folder, self._settings.threads, self._settings.device)
         loaded = load_model(spec.name, loader)
         self._devices[spec.name] = loaded.device
+        meter.is_accelerated = loaded.device == "cuda"
         _log.info("a model is loaded", extra={"model": spec.label, "device": loaded.device, "via": found.via.value})
         return loaded.run
 

@@ -10,21 +10,32 @@ from chassis.io.grpc_server import serve_grpc
 from chassis.io.jetstream import Bus
 from chassis.io.migrate import migrate
 from chassis.io.postgres import Database
+from chassis.io.report_queue import ReportQueue
 from chassis.io.service import ServiceContext
 from chassis.io.worker import StageHandler, StageWorker
-from heimdex.ingest.v1 import export_service_pb2_grpc, people_service_pb2_grpc, video_service_pb2_grpc
+from heimdex.ingest.v1 import (
+    export_service_pb2_grpc,
+    maintenance_service_pb2_grpc,
+    people_service_pb2_grpc,
+    video_service_pb2_grpc,
+)
+from ingest_svc.adapters.backfill_store import BackfillStore
 from ingest_svc.adapters.index_client import IndexClient
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.media_sandbox import MediaSandbox
 from ingest_svc.adapters.progress_store import ProgressStore
+from ingest_svc.adapters.report_store import ReportStore
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.deletion import Deletion
 from ingest_svc.domain.media_report import SceneOptions
 from ingest_svc.grpc_api import VideoApi
+from ingest_svc.maintenance import MaintenanceApi
 from ingest_svc.relay import FactIntake, OutboxRelay, Sweeper
 from ingest_svc.scratch import clear_abandoned
 from ingest_svc.settings import Settings
 from ingest_svc.stage_handlers import MediaParts, StageHandlers
+from ingest_svc.storage import StorageScanner
+from ingest_svc.telling import VideoTeller
 from ingest_svc.unbuilt import ExportApi, PeopleApi
 from ingest_svc.uploads import Uploads
 from ingest_svc.watchers import Watchers
@@ -63,23 +74,29 @@ async def build(context: ServiceContext) -> None:
     _spawn_workers(context, settings, handlers, bus, blobs)
     index = GrpcClient(settings.index_address, token=settings.service_token)
     context.stack.push_async_callback(index.close)
-    uploads = Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes)
+    scanner = _spawn_reports(context, settings, database, bus, blobs)
+    refused = ReportQueue(bus, drop_reason="upload_queue_full")
+    context.spawn_worker(refused.run(context.stopping))
+    uploads = Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes, report=refused.report)
     context.spawn(uploads.sweep_drafts())
     api = VideoApi(
         library=library,
         progress=progress,
         uploads=uploads,
-        deletion=Deletion(library, blobs, IndexClient(index), clock),
+        deletion=Deletion(library, blobs, IndexClient(index), clock, on_removed=scanner.touch),
         watchers=watchers,
         clock=clock,
         media_secret=settings.media_secret,
     )
 
+    maintenance = MaintenanceApi(BackfillStore(database), clock)
+
     def register(server: grpc.aio.Server) -> tuple[str, ...]:
         video_service_pb2_grpc.add_VideoServiceServicer_to_server(api, server)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(ExportApi(), server)
         people_service_pb2_grpc.add_PeopleServiceServicer_to_server(PeopleApi(), server)
-        return ("heimdex.ingest.v1.VideoService", "heimdex.ingest.v1.ExportService", "heimdex.ingest.v1.PeopleService")
+        maintenance_service_pb2_grpc.add_MaintenanceServiceServicer_to_server(maintenance, server)
+        return tuple(f"heimdex.ingest.v1.{name}Service" for name in ("Video", "Export", "People", "Maintenance"))
 
     await context.enter(
         serve_grpc(
@@ -90,6 +107,19 @@ async def build(context: ServiceContext) -> None:
             reflect=settings.reflect,
         )
     )
+
+
+def _spawn_reports(
+    context: ServiceContext, settings: Settings, database: Database, bus: Bus, blobs: BlobStore
+) -> StorageScanner:
+    """Start what tells metrics_svc of videos and of bytes."""
+    clock, store = SystemClock(), ReportStore(database)
+    scanner = StorageScanner(store, blobs, bus, clock, period_seconds=settings.storage_scan_seconds)
+    context.spawn(VideoTeller(store, clock).run())
+    context.spawn(database.listen(VIDEO_CHANNEL, scanner.touch))
+    context.spawn(scanner.follow())
+    context.spawn(scanner.run())
+    return scanner
 
 
 async def _media(context: ServiceContext, settings: Settings) -> MediaParts:

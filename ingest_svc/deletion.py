@@ -1,5 +1,7 @@
 """Removing a video: its rows first, then objects and vectors; a crash in between leaves nothing that users can see."""
 
+from collections.abc import Callable
+
 from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError
 from chassis.io import logs
@@ -16,11 +18,21 @@ _log = logs.get_logger(__name__)
 class Deletion:
     """Removes rows, objects and vectors of a video (R-STO-05)."""
 
-    def __init__(self, library: LibraryStore, blobs: BlobStore, index: IndexClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        library: LibraryStore,
+        blobs: BlobStore,
+        index: IndexClient,
+        clock: Clock,
+        *,
+        on_removed: Callable[[str], None] = lambda _video: None,
+    ) -> None:
+        """`on_removed` hears of every video whose objects have gone."""
         self._library = library
         self._blobs = blobs
         self._index = index
         self._clock = clock
+        self._on_removed = on_removed
 
     async def delete(self, owner_id: str, video_id: str) -> None:
         """Remove a video; the index forgets it before this returns if it answers, and in any case soon after.
@@ -36,4 +48,5 @@ class Deletion:
                 "the index did not forget a video at once; its work queue will", video_id=video_id, error=str(error)
             )
         removed = await self._blobs.delete_prefix(video_prefix(owner_id, video_id))
+        self._on_removed(video_id)
         _log.info("a video was removed", video_id=video_id, objects=removed)

@@ -8,7 +8,16 @@ from typing import Any
 from chassis.io.jetstream import Outgoing as Message
 from ingest_svc.domain.video import Step, VideoState
 
-__all__ = ["AttemptRow", "NewVideo", "SceneRow", "ScheduledMessage", "SourceFacts", "TransitionRow", "VideoRow"]
+__all__ = [
+    "AttemptRow",
+    "NewVideo",
+    "SceneRow",
+    "ScheduledMessage",
+    "SourceFacts",
+    "ToldVideo",
+    "TransitionRow",
+    "VideoRow",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class AttemptRow:
     reason: str
     message: str
     deliveries: int
+    duration_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +129,24 @@ class TransitionRow:
     step_state: str | None
     state: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToldVideo:
+    """A video as metrics_svc is told of it; a later telling has a higher sequence."""
+
+    id: str
+    owner_id: str
+    sequence: int
+    filename: str
+    state: str
+    stage: str
+    generation: int
+    duration_ns: int | None
+    size_bytes: int
+    scene_count: int | None
+    error_reason: str | None
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None

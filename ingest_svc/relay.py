@@ -17,7 +17,7 @@ from chassis.io.concurrently import all_of
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from ingest_svc.adapters.progress_store import DueMessage, OverdueStep, ProgressStore
 from ingest_svc.domain.advance import advance
-from ingest_svc.domain.facts import Lost
+from ingest_svc.domain.facts import Ended, Fact, Lost
 from ingest_svc.work_codec import decode_fact, ended_work, forget_message
 
 __all__ = ["FactIntake", "OutboxRelay", "Sweeper"]
@@ -136,13 +136,14 @@ class FactIntake:
         await self._bus.publish(forget_message(video, owner, self._clock.now()).message)
         await self._blobs.delete_prefix(video_prefix(owner, video), keep=source_key(owner, video))
 
-    async def _take(self, msg_id: str, video_id: str, fact: object) -> None:
+    async def _take(self, msg_id: str, video_id: str, fact: Fact) -> None:
         spread = random.random()  # noqa: S311  # jitter, not a secret
         with logs.bind(video_id=video_id):
             await self._store.apply(
                 video_id,
-                lambda video: advance(video, fact, now=self._clock.now(), spread=spread),  # type: ignore[arg-type]
+                lambda video: advance(video, fact, now=self._clock.now(), spread=spread),
                 fact_id=msg_id,
+                lengths=fact.lengths if isinstance(fact, Ended) else (),
             )
 
     async def _put_aside(self, delivery: Delivery) -> None:

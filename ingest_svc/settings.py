@@ -24,6 +24,11 @@ class Settings(WorkerSettings):
     sweep_period_seconds: float = setting(
         "HEIMDEX_SWEEP_PERIOD_SECONDS", "time between two sweeps, seconds", default=10.0
     )
+    storage_scan_seconds: float = setting(
+        "HEIMDEX_STORAGE_SCAN_SECONDS",
+        "time between two measurements of the whole object store, seconds",
+        default=300.0,
+    )
     overdue_seconds: float = setting(
         "HEIMDEX_OVERDUE_SECONDS", "age at which the sweeper looks for handed-out work, seconds", default=30.0
     )

@@ -6,18 +6,22 @@ import mimetypes
 import re
 import unicodedata
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chassis.core.clock import Clock
 from chassis.core.errors import FieldViolation, InvalidInput, UpstreamUnavailable
 from chassis.core.ids import owner_key, video_id
+from chassis.core.stages import Outcome
 from chassis.io import logs
 from chassis.io.blobs import BlobStore, source_key
+from chassis.io.jetstream import Outgoing
+from chassis.io.stage import reason_of
 from ingest_svc.adapters.progress_store import ProgressStore
 from ingest_svc.domain.advance import register
 from ingest_svc.ports import NewVideo
+from ingest_svc.reports import Upload, upload_message
 
 __all__ = ["UploadFacts", "Uploads", "check_upload_facts"]
 
@@ -39,6 +43,15 @@ class UploadFacts:
     description: str
     size_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Whose upload it is, and when its first byte came: by the wall clock and by the monotonic one."""
+
+    owner_id: str
+    at: datetime
+    ns: int
 
 
 def _clean(text: str) -> str:
@@ -77,20 +90,43 @@ def check_upload_facts(facts: UploadFacts, *, max_bytes: int) -> UploadFacts:
 class Uploads:
     """Where files come in."""
 
-    def __init__(self, blobs: BlobStore, progress: ProgressStore, clock: Clock, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        progress: ProgressStore,
+        clock: Clock,
+        *,
+        max_bytes: int,
+        report: Callable[[Outgoing], None],
+    ) -> None:
+        """`report` tells metrics_svc of an upload of which nothing was kept; it must not wait."""
         self._blobs = blobs
         self._progress = progress
         self._clock = clock
         self._max_bytes = max_bytes
+        self._report = report
 
     async def take(self, owner_id: str, facts: UploadFacts, pieces: AsyncIterator[bytes]) -> str:
         """Store the bytes and register the video; return its id. The same bytes twice are the same video.
+
+        However it ends, metrics_svc is told: of a video that was kept in the transaction that registers it.
 
         Raises:
             InvalidInput: the header is wrong, or the bytes are not what it says.
             UpstreamUnavailable: the store refused them.
         """
-        facts = check_upload_facts(facts, max_bytes=self._max_bytes)
+        begun = _Begun(owner_id, self._clock.now(), self._clock.monotonic_ns())
+        try:
+            return await self._take(begun, check_upload_facts(facts, max_bytes=self._max_bytes), pieces)
+        except asyncio.CancelledError:
+            self._report(self._ended(begun, Outcome.CANCELLED, reason="UPLOAD_ABORTED"))
+            raise
+        except BaseException as error:
+            self._report(self._ended(begun, Outcome.FAILED, reason=reason_of(error)))
+            raise
+
+    async def _take(self, begun: "_Begun", facts: UploadFacts, pieces: AsyncIterator[bytes]) -> str:
+        owner_id = begun.owner_id
         draft = f"uploads/{owner_key(owner_id)}/{uuid.uuid4().hex}"
         size, digest = await self._store(draft, facts, pieces)
         video = video_id(owner_id, digest)
@@ -99,11 +135,28 @@ class Uploads:
         await self._blobs.make_durable(key)
         queued, out = register(video_id=video, owner_id=owner_id, at=self._clock.now())
         new = NewVideo(facts.filename, facts.mime_type, size, digest, key, facts.title, facts.description)
-        is_new = await self._progress.register(queued, new, out)
+        ended = self._ended(begun, Outcome.SUCCEEDED, video=video, size_bytes=size)
+        is_new = await self._progress.register(queued, new, out, report=ended)
         _log.info(
             "a video was uploaded" if is_new else "a known video was uploaded again", video_id=video, size_bytes=size
         )
         return video
+
+    def _ended(
+        self, begun: "_Begun", outcome: Outcome, *, reason: str = "", video: str = "", size_bytes: int | None = None
+    ) -> Outgoing:
+        upload = Upload(
+            upload_id=uuid.uuid4().hex,
+            owner_id=begun.owner_id,
+            started_at=begun.at,
+            finished_at=self._clock.now(),
+            duration_ns=max(0, self._clock.monotonic_ns() - begun.ns),
+            outcome=outcome,
+            reason=reason,
+            video_id=video,
+            size_bytes=size_bytes,
+        )
+        return upload_message(upload)
 
     async def sweep_drafts(self) -> None:
         """Remove drafts that a killed process left behind, now and then, until cancelled."""

@@ -3,18 +3,19 @@
 from datetime import UTC, datetime
 
 from chassis.core.mediatime import TimeSpan
-from chassis.core.stages import Outcome, Stage
-from chassis.core.subjects import STAGE_CONTEXT, dead_subject, stage_subject, work_subject
+from chassis.core.stages import Outcome
+from chassis.core.subjects import STAGE_CONTEXT, dead_subject, work_subject
 from chassis.io import correlation
 from chassis.io.jetstream import Outgoing as Message
-from chassis.io.stage import outcome_to_proto, stage_from_proto, stage_to_proto, timestamp, worker_name
+from chassis.io.stage import stage_from_proto, stage_to_proto, timestamp
 from heimdex.common.v1 import blob_pb2, stage_pb2
 from heimdex.ingest.v1 import video_pb2, work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
 from ingest_svc.domain.facts import DeadLetter, Dispatch, Ended, Fact, Outgoing, RunEnded, Started
+from ingest_svc.domain.lengths import lengths_told
 from ingest_svc.domain.probe import MediaFacts, VideoTrack
 from ingest_svc.domain.video import Step, Video
 from ingest_svc.ports import SceneRow, ScheduledMessage, SourceFacts
+from ingest_svc.run_ends import run_message
 
 __all__ = [
     "decode_fact",
@@ -66,6 +67,8 @@ def _decode_ended(ended: work_pb2.StageEnded) -> Ended:
         worker=_storable(ended.worker),
         media_info=ended.media_info.SerializeToString() if has_info else b"",
         duration_ns=ended.duration_of_video_ns if has_info else None,
+        deliveries=max(0, ended.deliveries),
+        lengths=lengths_told(fence=ended.fence, work_fence=ended.work_fence, duration_ns=ended.duration_ns),
     )
 
 
@@ -83,7 +86,11 @@ def _storable(text: str) -> str:
 
 
 def encode_outgoing(video: Video, outgoing: Outgoing, facts: SourceFacts) -> ScheduledMessage:
-    """Return the message that tells a decision."""
+    """Return the message that tells a decision.
+
+    Raises:
+        ValueError: the end of a run that was not measured.
+    """
     match outgoing:
         case Dispatch():
             return ScheduledMessage(_work_message(video, outgoing.step, facts), outgoing.not_before)
@@ -100,7 +107,9 @@ def encode_outgoing(video: Video, outgoing: Outgoing, facts: SourceFacts) -> Sch
                 video.queued_at,
             )
         case RunEnded():
-            return ScheduledMessage(_run_message(video, outgoing.outcome), video.queued_at)
+            if outgoing.length is None:
+                raise ValueError("a run is measured before its end is told")
+            return ScheduledMessage(run_message(video, outgoing.outcome, outgoing.length), video.queued_at)
 
 
 def _work(video: Video, step: Step, facts: SourceFacts) -> work_pb2.StageWork:
@@ -130,37 +139,6 @@ def _work_message(video: Video, step: Step, facts: SourceFacts) -> Message:
         _work(video, step, facts).SerializeToString(),
         "heimdex.ingest.v1.StageWork",
         f"work/{video.id}/{step.stage}/{step.fence}",
-        correlation.current(),
-    )
-
-
-def _run_message(video: Video, outcome: Outcome) -> Message:
-    """Tell how a run ended; its length is from the first start to the end (R-STG-04)."""
-    started = video.processing_started_at or video.processing_finished_at or video.queued_at
-    finished = video.processing_finished_at or started
-    stage = Stage.COMPLETED if outcome is Outcome.SUCCEEDED else Stage.FAILED
-    failure = video.failure
-    event = stage_event_pb2.StageEvent(
-        event_id=f"{video.id}/{video.generation}/{stage}/{video.fence}",
-        video_id=video.id,
-        owner_id=video.owner_id,
-        generation=video.generation,
-        stage=stage_to_proto(stage),
-        outcome=outcome_to_proto(outcome),
-        reason=failure.reason if failure else "",
-        queued_at=timestamp(video.queued_at),
-        started_at=timestamp(started if video.processing_started_at else None),
-        finished_at=timestamp(finished),
-        duration_ns=max(0, round((finished - started).total_seconds() * 1e6) * 1000),
-        video_duration_ns=video.duration_ns,
-        worker=worker_name("ingest_svc"),
-        failed_stage=stage_to_proto(failure.stage) if failure else stage_pb2.STAGE_UNSPECIFIED,
-    )
-    return Message(
-        stage_subject("ingest", "stage_event", video.id),
-        event.SerializeToString(),
-        "heimdex.metrics.v1.StageEvent",
-        f"stage/{event.event_id}",
         correlation.current(),
     )
 

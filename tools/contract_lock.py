@@ -82,8 +82,12 @@ def describe(descriptors: descriptor_pb2.FileDescriptorSet) -> list[str]:
 
 
 def breaking_changes(locked: list[str], present: list[str]) -> list[str]:
-    """Return what a client of the locked contract would miss: every locked line must still be there, word for word."""
-    there = set(present)
+    """Return what a client of the locked contract would miss: every locked line must still be there, word for word.
+
+    One change is no loss: a field may learn to say that it is absent (buf's WIRE_JSON allows it too). Bytes and names
+    stay, and a zero that was a claim becomes the truth that nothing was measured.
+    """
+    there = {*present, *(line.replace(" : optional ", " : ", 1) for line in present)}
     return [line for line in locked if line and not line.startswith("file ") and line not in there]
 
 

@@ -47,7 +47,8 @@ class Outcome(StrEnum):
 class StageRecord:
     """One piece of work that ended: the source of a log line, a histogram sample and a stage event.
 
-    `started_at` and `finished_at` are wall time, `duration_ns` is monotonic and never negative.
+    `started_at` and `finished_at` are wall time. `duration_ns` is monotonic and never negative; None where nobody
+    measured it, as of work whose worker was killed. What was not counted is None, never 0.
     """
 
     video_id: str
@@ -61,13 +62,17 @@ class StageRecord:
     queued_at: datetime
     started_at: datetime
     finished_at: datetime
-    duration_ns: int
+    duration_ns: int | None
     video_duration_ns: int | None = None
     items: int | None = None
     bytes_read: int | None = None
     model: str = ""
     worker: str = ""
     cpu_ns: int | None = None
+    gpu_ns: int | None = None
+    energy_uj: int | None = None
+    model_calls: int | None = None
+    worker_slots: int = 0
 
     @property
     def event_id(self) -> str:

@@ -6,7 +6,9 @@ Keys: `users/{owner_key}/videos/{video}/source`, and below `g{generation}/` what
 import asyncio
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +24,7 @@ __all__ = [
     "CHUNK_BYTES",
     "BlobStore",
     "BlobWriter",
+    "StoredObject",
     "check_key",
     "generation_key",
     "result_key",
@@ -31,6 +34,7 @@ __all__ = [
 
 CHUNK_BYTES = 1 << 20
 _PART_BYTES = 8 << 20
+_LIST_OBJECTS = 1_000
 _KEY = re.compile(r"[A-Za-z0-9_.@=+-]+(/[A-Za-z0-9_.@=+-]+)*")
 _MAX_KEY_CHARACTERS = 512
 
@@ -74,6 +78,15 @@ def _unavailable(error: Exception) -> UpstreamUnavailable:
 
 def _absent(key: str) -> NotFound:
     return NotFound("the object is not in the store", reason="OBJECT_MISSING", metadata={"key": key})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as a listing shows it; its key need not be one of ours."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
 
 
 class BlobStore:
@@ -199,6 +212,26 @@ class BlobStore:
             return [item["path"] async for page in obstore.list(self._store, check_key(prefix)) for item in page]
         except (BaseError, OSError) as error:
             raise _unavailable(error) from error
+
+    async def list_objects(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+        """Yield every object below a prefix, empty for all of the store, in no order."""
+        try:
+            pages = obstore.list(self._store, check_key(prefix) if prefix else None, chunk_size=_LIST_OBJECTS)
+            async for page in pages:
+                for item in page:
+                    yield StoredObject(item["path"], item["size"], item["last_modified"])
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def disk(self) -> tuple[int, int] | None:
+        """Return free and total bytes of the file system when the store is a folder; None for remote stores. Blocks."""
+        if not isinstance(self._store, LocalStore):
+            return None
+        try:
+            usage = shutil.disk_usage(self.url.removeprefix("file://"))
+        except OSError as error:
+            raise _unavailable(error) from error
+        return usage.free, usage.total
 
     async def delete_older(self, prefix: str, before: datetime) -> int:
         """Remove what lies below a prefix and was last written before a time; return how many objects that were."""

@@ -1,27 +1,24 @@
-"""JetStream: publish until it is stored, pull one message per free slot, acknowledge with confirmation."""
+"""JetStream: publish until it is stored; pull one message per free slot, acknowledged with confirmation, or batches."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import nats
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import PubAck
 from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from chassis.core.errors import UpstreamUnavailable
-from chassis.core.subjects import (
-    HEADER_CAUSATION_ID,
-    HEADER_CORRELATION_ID,
-    HEADER_MESSAGE_TYPE,
-    HEADER_MSG_ID,
-)
-from chassis.io import correlation, logs, metrics
+from chassis.core.subjects import HEADER_MSG_ID
+from chassis.io import logs, metrics
+from chassis.io.batch_pull import BatchHandler, BatchPull, serve_batches
+from chassis.io.broker_client import BrokerClient
+from chassis.io.concurrently import all_of
+from chassis.io.delivery import Delivery, Outgoing
 from chassis.io.topology import consumer_spec, ensure_topology
 
 __all__ = ["Bus", "Delivery", "Outgoing"]
@@ -30,78 +27,6 @@ _log = logs.get_logger(__name__)
 _FETCH_SECONDS = 5.0
 _PUBLISH_TRY_SECONDS = 3.0
 _PAUSE_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to be published: subject, protobuf payload, its full type name and its deterministic identity."""
-
-    subject: str
-    payload: bytes
-    message_type: str
-    msg_id: str
-    correlation_id: str = ""
-    causation_id: str = ""
-
-    def headers(self) -> dict[str, str]:
-        """Return the headers it travels with."""
-        headers = {
-            HEADER_MSG_ID: self.msg_id,
-            HEADER_MESSAGE_TYPE: self.message_type,
-            HEADER_CORRELATION_ID: self.correlation_id or correlation.current(),
-            HEADER_CAUSATION_ID: self.causation_id,
-        }
-        return {name: value for name, value in headers.items() if value}
-
-
-class Delivery:
-    """One message in hand; its verbs say what the broker does next."""
-
-    def __init__(self, msg: Msg) -> None:
-        self._msg = msg
-        self.subject: str = msg.subject
-        self.data: bytes = msg.data
-        self.headers: Mapping[str, str] = msg.headers or {}
-        self.deliveries: int = int(msg.metadata.num_delivered or 1)
-
-    @property
-    def msg_id(self) -> str:
-        """Identity given by the publisher; the stream position when it gave none."""
-        meta = self._msg.metadata
-        return self.headers.get(HEADER_MSG_ID) or f"{meta.stream}:{meta.sequence.stream}"
-
-    @property
-    def message_type(self) -> str:
-        """Full protobuf name of the payload."""
-        return self.headers.get(HEADER_MESSAGE_TYPE, "")
-
-    @property
-    def correlation_id(self) -> str:
-        """The request of a user that this belongs to."""
-        return self.headers.get(HEADER_CORRELATION_ID, "")
-
-    async def ack(self) -> None:
-        """Done: the broker forgets it, and has confirmed that it did."""
-        try:
-            await self._msg.ack_sync(timeout=5.0)
-        except (NatsError, TimeoutError) as error:
-            # Harmless: it comes again, and deterministic ids absorb the repetition.
-            _log.warning("an acknowledgement was not confirmed; the message will come again", error=repr(error))
-
-    async def retry(self, delay_seconds: float) -> None:
-        """Not now: the broker delivers it again after the delay."""
-        with suppress(NatsError):
-            await self._msg.nak(delay=delay_seconds or None)
-
-    async def reject(self) -> None:
-        """Never again."""
-        with suppress(NatsError):
-            await self._msg.term()
-
-    async def keep(self) -> None:
-        """Still at it: the broker starts counting anew."""
-        with suppress(NatsError):
-            await self._msg.in_progress()
 
 
 Handler = Callable[[Delivery], Awaitable[None]]
@@ -135,7 +60,7 @@ class Bus:
         async def on_error(error: Exception) -> None:
             _log.warning("the message broker reported an error", error=repr(error))
 
-        client = Client()
+        client = BrokerClient()
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
             try:
@@ -161,7 +86,7 @@ class Bus:
                     raise UpstreamUnavailable(
                         "the message broker does not answer", reason="NATS_UNAVAILABLE"
                     ) from error
-                client = Client()
+                client = BrokerClient()
                 await asyncio.sleep(_PAUSE_SECONDS)
         try:
             yield bus
@@ -212,12 +137,16 @@ class Bus:
 
     async def pending(self, consumer: str) -> int:
         """Return how many messages a consumer has not acknowledged yet."""
+        return sum(await self.backlog(consumer))
+
+    async def backlog(self, consumer: str) -> tuple[int, int]:
+        """Return how many messages of a consumer wait to be handed out, and how many are in hand."""
         spec = consumer_spec(consumer)
         try:
             info = await self._jetstream.consumer_info(spec.stream, spec.name)
         except (NatsError, TimeoutError) as error:
             raise UpstreamUnavailable("the message broker does not answer", reason="NATS_UNAVAILABLE") from error
-        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+        return int(info.num_pending or 0), int(info.num_ack_pending or 0)
 
     async def consume(self, consumer: str, handler: Handler, *, slots: int, stopping: asyncio.Event) -> None:
         """Pull one message per free slot and hand it to `handler`, until `stopping` is set and all hands are empty."""
@@ -247,6 +176,22 @@ class Bus:
             if subscription is not None:
                 with suppress(NatsError):
                     await subscription.unsubscribe()
+
+    async def consume_batches(
+        self, consumer: str, handler: BatchHandler, *, max_messages: int, slots: int, stopping: asyncio.Event
+    ) -> None:
+        """Hand what has come to `handler`, up to `max_messages` together and `slots` batches at once.
+
+        A message that comes alone is handed over alone, at once. Ends when `stopping` is set and all hands are empty.
+        The handler answers every message; those it left unanswered come again.
+        """
+        spec = consumer_spec(consumer)
+        while not stopping.is_set():
+            try:
+                async with BatchPull(self._client, spec, max_messages=max_messages).opened() as pull:
+                    await all_of(*(serve_batches(pull, handler, stopping) for _ in range(slots)))
+            except (NatsError, TimeoutError) as error:
+                await self._repair(error)
 
     async def _renew(self, subscription: Any, error: Exception) -> None:
         if subscription is not None:

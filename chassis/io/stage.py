@@ -3,9 +3,10 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,6 +14,8 @@ from chassis.core.clock import Clock, SystemClock
 from chassis.core.errors import HeimdexError
 from chassis.core.stages import Outcome, Stage, StageRecord
 from chassis.io import logs, metrics
+from chassis.io.energy import EnergyMeter
+from chassis.io.spending import Spending, spending_on
 from heimdex.common.v1 import stage_pb2
 from heimdex.metrics.v1 import stage_event_pb2
 
@@ -21,6 +24,7 @@ __all__ = [
     "measure_stage",
     "outcome_to_proto",
     "reason_of",
+    "report_stage",
     "stage_event",
     "stage_from_proto",
     "stage_to_proto",
@@ -32,14 +36,17 @@ _log = logs.get_logger(__name__)
 
 
 class StageSpan:
-    """A piece of work while it runs; the handler fills in what it counted. `record` is there once it has ended."""
+    """A piece of work while it runs; the handler fills in what it counted. `record` is there once it has ended.
+
+    What the work uses up is charged to `spending` by whoever measures it; see `chassis.io.spending`.
+    """
 
     def __init__(self, started_at: datetime) -> None:
         self.started_at = started_at
         self.items: int | None = None
         self.bytes_read: int | None = None
         self.video_duration_ns: int | None = None
-        self.cpu_ns: int | None = None
+        self.spending = Spending()
         self.model = ""
         self.skipped_reason = ""
         self._record: StageRecord | None = None
@@ -77,18 +84,22 @@ def measure_stage(  # noqa: PLR0913  # the identity of a piece of work has these
     fence: int,
     queued_at: datetime,
     worker: str,
+    worker_slots: int = 0,
     clock: Clock | None = None,
+    report: Callable[[StageRecord], None] | None = None,
 ) -> Iterator[StageSpan]:
     """Measure the block and feed the record to the log and the histogram; the caller publishes it as an event.
 
-    An exception passes through after it was recorded: cancelled for CancelledError, failed for all others.
+    An exception passes through after it was recorded: cancelled for CancelledError, failed for all others. Who gives a
+    `report` calls `report_stage` itself, once it is certain how the work ended.
     """
-    clock = clock or SystemClock()
-    started_at, started_ns = clock.now(), clock.monotonic_ns()
+    clock, energy = clock or SystemClock(), _energy_meter()
+    started_at, started_ns, packages = clock.now(), clock.monotonic_ns(), energy.read()
     span = StageSpan(started_at)
     outcome, reason = Outcome.SUCCEEDED, ""
     try:
-        yield span
+        with spending_on(span.spending):
+            yield span
         if span.skipped_reason:
             outcome, reason = Outcome.SKIPPED, span.skipped_reason
     except asyncio.CancelledError:
@@ -116,13 +127,24 @@ def measure_stage(  # noqa: PLR0913  # the identity of a piece of work has these
             bytes_read=span.bytes_read,
             model=span.model,
             worker=worker,
-            cpu_ns=span.cpu_ns,
+            cpu_ns=span.spending.cpu_ns,
+            gpu_ns=span.spending.gpu_ns,
+            energy_uj=span.spending.energy_with(energy.used_by(span.spending.cpu_ns, packages, energy.read())),
+            model_calls=span.spending.model_calls,
+            worker_slots=worker_slots,
         )
-        _report(span.record)
+        (report or report_stage)(span.record)
 
 
-def _report(record: StageRecord) -> None:
-    metrics.STAGE_DURATION.labels(record.stage, record.outcome).observe(record.duration_ns / 1e9)
+@cache
+def _energy_meter() -> EnergyMeter:
+    return EnergyMeter()
+
+
+def report_stage(record: StageRecord) -> None:
+    """Feed a record to the log and the histogram; one whose length nobody measured goes to the log alone."""
+    if record.duration_ns is not None:
+        metrics.STAGE_DURATION.labels(record.stage, record.outcome).observe(record.duration_ns / 1e9)
     log = _log.warning if record.outcome is Outcome.FAILED else _log.info
     log(
         "a stage has ended",
@@ -130,7 +152,7 @@ def _report(record: StageRecord) -> None:
         outcome=record.outcome,
         reason=record.reason,
         attempt=record.attempt,
-        duration_ms=round(record.duration_ns / 1e6, 3),
+        duration_ms=None if record.duration_ns is None else round(record.duration_ns / 1e6, 3),
         items=record.items,
         model=record.model,
     )
@@ -178,11 +200,16 @@ def stage_event(record: StageRecord) -> stage_event_pb2.StageEvent:
         queued_at=timestamp(record.queued_at),
         started_at=timestamp(record.started_at),
         finished_at=timestamp(record.finished_at),
-        duration_ns=record.duration_ns,
+        duration_ns=record.duration_ns or 0,
         video_duration_ns=record.video_duration_ns,
         items=record.items,
         bytes_read=record.bytes_read,
         model=record.model,
         worker=record.worker,
         cpu_ns=record.cpu_ns,
+        gpu_ns=record.gpu_ns,
+        energy_uj=record.energy_uj,
+        model_calls=record.model_calls,
+        worker_slots=record.worker_slots,
+        unmeasured_attempts=1 if record.duration_ns is None else 0,
     )

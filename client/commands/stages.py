@@ -8,9 +8,9 @@ from client.output import console, print_json
 from client.session import connect
 from client.stage_table import latency_line, rtf_line, stage_table
 
-__all__ = ["stages"]
+__all__ = ["WINDOW", "stages"]
 
-_WINDOW = re.compile(r"[1-9][0-9]{0,2}d")
+WINDOW = re.compile(r"[1-9][0-9]{0,2}d")
 
 
 @click.command()
@@ -18,7 +18,7 @@ _WINDOW = re.compile(r"[1-9][0-9]{0,2}d")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: {stages, latency, rtf}.")
 def stages(*, window: str, as_json: bool) -> None:
     """Show p50, p95 and p99 of every stage and of whole videos. Needs an administrator's token."""
-    if not _WINDOW.fullmatch(window):
+    if not WINDOW.fullmatch(window):
         raise click.BadParameter("1d to 365d", param_hint="--range")
     with connect(as_admin=True) as client:
         performance = client.stage_performance(window=window)

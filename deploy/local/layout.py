@@ -66,6 +66,11 @@ class DataDir:
         """Where a running mesh says its addresses; absent while none runs (or stale after a kill)."""
         return self.run / "mesh.json"
 
+    @property
+    def targets_file(self) -> Path:
+        """Where a running mesh says what Prometheus can scrape (file_sd)."""
+        return self.run / "prometheus_targets.json"
+
     def create(self) -> None:
         """Make every folder that is missing. PostgreSQL's is made by initdb."""
         folders = (self.root, self.nats, self.blobs, self.milvus, self.models, self.keys, self.run, self.logs)

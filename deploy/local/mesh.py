@@ -205,6 +205,7 @@ class LocalMesh(LocalServers):
         self.ready_seconds = time.monotonic() - began
         self._is_up = True
         self._stack.callback(self.folders.mesh_file.unlink, missing_ok=True)
+        self._stack.callback(self.folders.targets_file.unlink, missing_ok=True)
         self._write_mesh_file()
 
     def _service_spec(self, service: Service, environment: ServiceEnvironment) -> ProcessSpec:
@@ -243,3 +244,21 @@ class LocalMesh(LocalServers):
             "processes": dict(self.pids),
         }
         write_atomically(self.folders.mesh_file, json.dumps(described, indent=2).encode("utf-8") + b"\n")
+        write_atomically(
+            self.folders.targets_file, json.dumps(self._scrape_targets(), indent=2).encode("utf-8") + b"\n"
+        )
+
+    def _scrape_targets(self) -> list[dict[str, object]]:
+        """Where Prometheus finds the /metrics of every service, in the form of its file_sd."""
+        return [
+            {
+                "targets": [str(self.book[_metrics_variable(service)].reachable)],
+                "labels": {"job": service.name},
+            }
+            for service in self.services
+        ]
+
+
+def _metrics_variable(service: Service) -> str:
+    """Name the address that shows a service's /metrics: the door shows its own beside everything else."""
+    return "HEIMDEX_HTTP_ADDR" if service.is_door else f"HEIMDEX_{service.prefix}_METRICS_ADDR"

@@ -23,12 +23,14 @@ from deploy.local.layout import DataDir, secret_file
 from deploy.local.privilege import prepare_for, privilege_for_postgres
 from deploy.local.process import Launch, run_to_end
 
-__all__ = ["DATABASE", "ROLES", "SUPERUSER", "Postgres"]
+__all__ = ["DATABASE", "READER", "ROLES", "SUPERUSER", "Postgres"]
 
 DATABASE = "heimdex"
 SUPERUSER = "postgres"
 ROLES = ("ingest", "metrics")
 """Each owns the schema of its name and sees no other: what metrics_svc may not read (R-AD2-09) it cannot."""
+READER = "metrics_reader"
+"""For people and tools that look at numbers: may call the aggregates that schema metrics offers, and read no row."""
 
 _SETTINGS: Mapping[str, str] = {
     "fsync": "on",
@@ -64,7 +66,7 @@ class Postgres:
         self._keys = folders.keys
 
     def url(self, role: str) -> str:
-        """Return the DSN of a role, password included. Roles: ROLES and SUPERUSER."""
+        """Return the DSN of a role, password included. Roles: ROLES, READER and SUPERUSER."""
         return f"postgresql://{role}:{quote(self._password(role))}@{self.address()}/{DATABASE}"
 
     async def prepare(self) -> None:
@@ -112,7 +114,7 @@ class Postgres:
                 # STRATEGY file_copy would checkpoint twice; the default copies through WAL and is faster when small.
                 await connection.execute(f"CREATE DATABASE {DATABASE}")
             existing = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
-            for role in ROLES:
+            for role in (*ROLES, READER):
                 verb = "ALTER" if role in existing else "CREATE"
                 # Our own base64url text: nothing in it needs quoting, and DDL takes no parameters.
                 await connection.execute(f"{verb} ROLE {role} LOGIN PASSWORD '{self._password(role)}'")
@@ -131,7 +133,8 @@ class Postgres:
                 f"CREATE SCHEMA IF NOT EXISTS {role} AUTHORIZATION {role}",
                 f"ALTER ROLE {role} IN DATABASE {DATABASE} SET search_path = {role}",
             ]
-        return statements
+        # What else it may do is for the owner of schema metrics to say: metrics.let_readers_in().
+        return [*statements, f"GRANT CONNECT ON DATABASE {DATABASE} TO {READER}"]
 
     async def _connect(self, database: str) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(

@@ -24,6 +24,7 @@ from chassis.core.errors import (
 )
 from index_svc.adapters import milvus_schema as rows
 from index_svc.adapters.milvus_connection import MilvusConnection, connect, is_local, set_aside, translated
+from index_svc.adapters.milvus_threads import IndexThreads, charged_in
 from index_svc.domain.filters import Column, Filter, Scope, all_of, equals, guard
 from index_svc.domain.moment import TEXT_DIMENSIONS, Moment, ScoredRecord, Vector, VectorField, as_unit_vector
 from index_svc.ports import IndexStats
@@ -71,8 +72,7 @@ class MilvusStore:
         self._max_waiting = max_waiting
         self._name = rows.collection_name(image_dimensions)
         self._connection: MilvusConnection | None = None
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="milvus-write")
-        self._readers = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="milvus-read")
+        self._threads = IndexThreads(readers=_READ_THREADS)
         self._waiting = 0
         self._is_closed = False
         self.damaged_folder: Path | None = None
@@ -88,7 +88,7 @@ class MilvusStore:
             NotReady: another process has the folder open.
             UpstreamUnavailable: the server can not be reached.
         """
-        await self._run(self._writer, self._open)
+        await self._run(self._threads.writer, self._open)
 
     async def close(self) -> None:
         """Finish what is being written, refuse the rest, let go of everything; see VectorStore."""
@@ -98,7 +98,7 @@ class MilvusStore:
     async def ping(self) -> None:
         """Return when the store answers; see VectorStore."""
         await self._run(
-            self._readers, lambda: self._client.has_collection(self._name, timeout=self._read_timeout_seconds)
+            self._threads.readers, lambda: self._client.has_collection(self._name, timeout=self._read_timeout_seconds)
         )
 
     async def upsert_video(self, owner_id: str, video_id: str, generation: int, moments: tuple[Moment, ...]) -> int:
@@ -114,23 +114,23 @@ class MilvusStore:
             if fresh.setdefault(row["pk"], row) is not row:
                 raise InvalidInput("Two moments have the same scene id.")
         of_video = _of_video(owner_id, video_id)
-        return await self._run(self._writer, lambda: self._replace(of_video, generation, fresh))
+        return await self._run(self._threads.writer, lambda: self._replace(of_video, generation, fresh))
 
     async def delete_video(self, owner_id: str, video_id: str) -> None:
         """Forget a video; see VectorStore."""
         of_video = _of_video(owner_id, video_id)
-        await self._run(self._writer, lambda: self._replace(of_video, None, {}))
+        await self._run(self._threads.writer, lambda: self._replace(of_video, None, {}))
 
     async def count(self, owner_id: str, video_id: str, generation: int) -> int:
         """Return how many moments of that generation a search can find; see VectorStore."""
         of_video = _of_video(owner_id, video_id)
-        found = await self._run(self._readers, lambda: self._generations(of_video))
+        found = await self._run(self._threads.readers, lambda: self._generations(of_video))
         return sum(1 for other in found.values() if other == generation)
 
     async def stats(self, owner_id: str) -> IndexStats:
         """Return how much of one owner's is in the index; see VectorStore."""
         of_owner = Scope(owner_id).filter()
-        videos = await self._run(self._readers, lambda: self._video_of_each_row(of_owner))
+        videos = await self._run(self._threads.readers, lambda: self._video_of_each_row(of_owner))
         return IndexStats(moments=len(videos), videos=len(set(videos)))
 
     async def search_words(self, words: str, scope: Scope, *, limit: int) -> tuple[ScoredRecord, ...]:
@@ -168,7 +168,7 @@ class MilvusStore:
         self._waiting += 1
         try:
             with translated("answer"):
-                return await asyncio.get_running_loop().run_in_executor(pool, work)
+                return await asyncio.get_running_loop().run_in_executor(pool, charged_in(self._threads, work))
         finally:
             self._waiting -= 1
 
@@ -187,7 +187,7 @@ class MilvusStore:
             )
             return [ScoredRecord(_record(hit["entity"]), float(hit["distance"])) for hit in hits]
 
-        return await self._run(self._readers, search)
+        return await self._run(self._threads.readers, search)
 
     def _open(self) -> None:
         try:
@@ -224,8 +224,7 @@ class MilvusStore:
         return connection
 
     def _close(self) -> None:
-        self._writer.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
+        self._threads.shutdown()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

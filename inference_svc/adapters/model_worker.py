@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from chassis.core.errors import DeadlineExceeded, HeimdexError, Overloaded, Stopping
+from chassis.io import metrics
+from chassis.io.spending import Spending, current_spending
+from inference_svc.adapters.model_meter import ModelMeter, Payer
 from inference_svc.domain.batching import BatchPolicy, Waiting, plan_batch
 
 __all__ = ["ModelWorker"]
@@ -30,6 +33,7 @@ class _Request(Generic[In, Out]):
     items: Sequence[In]
     waiting: Waiting
     answer: "Future[list[Out]]"
+    spending: Spending | None
 
 
 class ModelWorker(Generic[In, Out]):
@@ -37,15 +41,23 @@ class ModelWorker(Generic[In, Out]):
 
     Attributes:
         name: Name of the model.
+        meter: Measures its runs.
         batches: Batches run so far.
         items: Items run so far.
     """
 
     def __init__(
-        self, name: str, load: Callable[[], RunBatch[In, Out]], *, policy: BatchPolicy, max_waiting_items: int
+        self,
+        name: str,
+        load: Callable[[], RunBatch[In, Out]],
+        *,
+        policy: BatchPolicy,
+        max_waiting_items: int,
+        meter: ModelMeter | None = None,
     ) -> None:
         """Start the thread; `load` runs in it at the first request, or at `warm`, so the model belongs to it."""
         self.name = name
+        self.meter = meter or ModelMeter(name)
         self.batches = 0
         self.items = 0
         self._load = load
@@ -74,7 +86,7 @@ class ModelWorker(Generic[In, Out]):
             self._changed.notify()
 
     async def run(self, items: Sequence[In], *, timeout_seconds: float) -> list[Out]:
-        """Return one result per item, in order.
+        """Return one result per item, in order; what they use is charged to the piece of work that asks.
 
         Raises:
             Overloaded: The queue is full; says when to come back.
@@ -84,7 +96,13 @@ class ModelWorker(Generic[In, Out]):
         """
         if not items:
             return []
-        return await asyncio.wrap_future(self._submit(items, timeout_seconds))
+        request = self._submit(items, timeout_seconds)
+        try:
+            return await asyncio.wrap_future(request.answer)
+        except asyncio.CancelledError:
+            if not request.answer.cancel() and request.spending is not None:
+                request.spending.lose_track()  # it runs on, and nobody waits to hear what it used
+            raise
 
     def close(self, *, grace_seconds: float = 10.0) -> None:
         """Refuse what waits, let the batch in hand finish within the grace, end the thread."""
@@ -96,9 +114,10 @@ class ModelWorker(Generic[In, Out]):
             _fail(request.answer, Stopping("the model is being closed"))
         self._thread.join(grace_seconds)
 
-    def _submit(self, items: Sequence[In], timeout_seconds: float) -> "Future[list[Out]]":
+    def _submit(self, items: Sequence[In], timeout_seconds: float) -> _Request[In, Out]:
         now = time.monotonic()
-        request: _Request[In, Out] = _Request(items, Waiting(len(items), now, now + timeout_seconds), Future())
+        place = Waiting(len(items), now, now + timeout_seconds)
+        request: _Request[In, Out] = _Request(items, place, Future(), current_spending())
         with self._changed:
             if self._is_stopping:
                 raise Stopping("the model is being closed")
@@ -109,12 +128,17 @@ class ModelWorker(Generic[In, Out]):
                 retry = max(_MIN_RETRY_SECONDS, waiting * self._item_seconds)
                 raise Overloaded(f"{self.name} has {waiting} items waiting", retry_after_seconds=retry)
             self._queue.append(request)
+            metrics.MODEL_WAITING_ITEMS.labels(self.name).set(waiting + len(items))
             self._changed.notify()
-        return request.answer
+        return request
 
     def _loop(self) -> None:
+        self.meter.join()
         while (batch := self._next()) is not None:
             if batch:
+                for request in batch:
+                    if request.spending is not None:
+                        request.spending.add(model_calls=len(request.items))
                 self._serve(batch)
             else:
                 self._load_quietly()
@@ -134,6 +158,9 @@ class ModelWorker(Generic[In, Out]):
                     _fail(self._queue[place].answer, DeadlineExceeded(f"{self.name} was too busy in time"))
                 gone = {*plan.take, *plan.drop}
                 self._queue = [request for place, request in enumerate(self._queue) if place not in gone]
+                metrics.MODEL_WAITING_ITEMS.labels(self.name).set(
+                    sum(request.waiting.items for request in self._queue)
+                )
                 if alive := [request for request in taken if request.answer.set_running_or_notify_cancel()]:
                     return alive
                 if self._is_warming and self._run is None:
@@ -155,7 +182,8 @@ class ModelWorker(Generic[In, Out]):
             if self._run is None:
                 self._run = self._load()
                 started = time.monotonic()
-            results = self._run_whole([item for request in batch for item in request.items])
+            with self.meter.run_for([Payer(request.spending, len(request.items)) for request in batch]):
+                results = self._run_whole([item for request in batch for item in request.items])
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, and the thread lives on
             if len(batch) == 1 or self._run is None:
                 for request in batch:
@@ -185,6 +213,8 @@ class ModelWorker(Generic[In, Out]):
         return results
 
     def _note(self, seconds: float, items: int) -> None:
+        metrics.MODEL_CALL_DURATION.labels(self.name).observe(seconds)
+        metrics.BATCH_ITEMS.labels(self.name).observe(items)
         self._last_batch_seconds = seconds
         per_item = seconds / max(1, items)
         self._item_seconds += _SMOOTHING * (per_item - self._item_seconds) if self._batches_seen() else per_item

@@ -8,13 +8,16 @@ from typing import Any
 from chassis.core.errors import NotFound
 from chassis.core.stages import Stage
 from chassis.io.postgres import Database, load_queries
+from ingest_svc.adapters.outbox import enqueue, tell_video, told_video
 from ingest_svc.adapters.rows import attempt_row, scene_row, transition_row, video_row
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.ports import AttemptRow, SceneRow, ScheduledMessage, TransitionRow, VideoRow
+from ingest_svc.reports import video_message
 
 __all__ = ["LibraryStore", "MetadataChange"]
 
 _Q = load_queries("ingest_svc")
+_REPORTS = load_queries("ingest_svc", "sql/reports.sql")
 MetadataChange = Mapping[str, Any]
 
 
@@ -73,6 +76,8 @@ class LibraryStore:
                 json.dumps(new["attributes"]),
             )
             await connection.execute(_Q["touch_video"], video_id)
+            await tell_video(connection, video_id)
+            await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
             await connection.execute(_Q["notify"], VIDEO_CHANNEL, video_id)
         return await self.get_video(owner_id, video_id)
 
@@ -83,19 +88,11 @@ class LibraryStore:
             NotFound: there is none of that id, or it is not the owner's.
         """
         async with self._database.transaction() as connection:
-            if await connection.fetchval(_Q["delete_video"], video_id, owner_id) is None:
+            row = await connection.fetchrow(_REPORTS["tell_deleted_video"], video_id, owner_id)
+            if row is None:
                 raise NotFound("there is no such video", reason="VIDEO_NOT_FOUND")
-            for one in outgoing:
-                message = one.message
-                await connection.execute(
-                    _Q["insert_outbox"],
-                    message.msg_id,
-                    message.subject,
-                    message.message_type,
-                    message.payload,
-                    message.correlation_id,
-                    one.not_before,
-                )
+            for one in (*outgoing, video_message(told_video(row), is_deleted=True)):
+                await enqueue(connection, one)
             await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
             await connection.execute(_Q["notify"], VIDEO_CHANNEL, video_id)
 

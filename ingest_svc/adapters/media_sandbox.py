@@ -18,7 +18,9 @@ from types import TracebackType
 from typing import IO, Literal, Self
 
 from chassis.core.errors import HeimdexError, UnreadableMedia, UpstreamUnavailable
+from chassis.io.cpu_clocks import process_cpu_ns
 from chassis.io.logs import get_logger
+from chassis.io.spending import current_spending
 from ingest_svc.domain.media_failures import error_from_event, error_from_exit, nonsense, too_slow
 from ingest_svc.domain.media_limits import SandboxLimits
 from ingest_svc.domain.media_report import (
@@ -176,7 +178,6 @@ class MediaSandbox:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
             stdin.write(line)
             await stdin.drain()
-            stdin.close()
         await self._refill(command)  # the next video's child loads while this one works
         was_ready = False
         while True:
@@ -208,7 +209,7 @@ class MediaSandbox:
 
     @contextlib.asynccontextmanager
     async def _child(self, command: Command) -> AsyncIterator[_Child]:
-        """Lend a child that ends with the block, whatever happens in it."""
+        """Lend a child that ends with the block, whatever happens in it; what it used is charged to the work."""
         child = self._spares.pop(command, None)
         if child is not None and child.process.returncode is not None:
             await _end(child)
@@ -217,6 +218,7 @@ class MediaSandbox:
         try:
             yield child
         finally:
+            _charge(child)
             await _end(child)
 
     async def _refill(self, command: Command) -> None:
@@ -262,6 +264,21 @@ def _environment() -> dict[str, str]:
     given = {"PYTHONPATH": str(_PACKAGE_ROOT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     return kept | given
+
+
+def _charge(child: _Child) -> None:
+    """Charge the whole life of a child to the one piece of work it was for, by our clock and not by its word.
+
+    A child that has answered waits until it is ended, so that its clock is there; of one that was killed nobody knows.
+    """
+    spending = current_spending()
+    if spending is None:
+        return
+    used_ns = process_cpu_ns(child.process.pid) if child.process.returncode is None else None
+    if used_ns is None:
+        spending.lose_track("cpu_ns")
+    else:
+        spending.add(cpu_ns=used_ns)
 
 
 async def _end(child: _Child) -> None:

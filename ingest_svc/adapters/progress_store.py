@@ -1,7 +1,7 @@
 """Progress of videos in PostgreSQL: every change is one transaction over inbox, state, history and outbox."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +9,12 @@ from chassis.core.errors import NotFound
 from chassis.core.stages import Outcome
 from chassis.io.jetstream import Outgoing as Message
 from chassis.io.postgres import Connection, Database, load_queries
+from ingest_svc.adapters.outbox import enqueue, tell_video
 from ingest_svc.adapters.rows import step_values, video_from, video_values
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
-from ingest_svc.domain.facts import Dispatch, Outgoing
+from ingest_svc.domain.facts import Dispatch, Outgoing, RunEnded
+from ingest_svc.domain.lengths import AttemptLength, RunAttempt, length_of_run
+from ingest_svc.domain.telling import is_told
 from ingest_svc.domain.video import Step, StepState, Video
 from ingest_svc.ports import NewVideo, ScheduledMessage, SourceFacts
 
@@ -52,9 +55,17 @@ class ProgressStore:
         self._database = database
         self._encode = encode
 
-    async def register(self, video: Video, new: NewVideo, out: Sequence[Outgoing]) -> bool:
-        """Store a new video and what must be sent; return False and change nothing when it is there already."""
+    async def register(
+        self, video: Video, new: NewVideo, out: Sequence[Outgoing], *, report: Message | None = None
+    ) -> bool:
+        """Store a new video and what must be sent; return False and change nothing when it is there already.
+
+        The `report` of the upload is sent in both cases.
+        """
         async with self._database.transaction() as connection:
+            if report is not None:
+                await enqueue(connection, ScheduledMessage(report, video.queued_at))
+                await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
             inserted = await connection.fetchval(
                 _Q["insert_video"],
                 video.id,
@@ -90,9 +101,13 @@ class ProgressStore:
         *,
         fact_id: str = "",
         owner_id: str = "",
+        lengths: Sequence[AttemptLength] = (),
         also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Video:
         """Change a video by a pure decision, once per `fact_id`, together with what must be sent because of it.
+
+        `lengths` of attempts are kept whatever is decided: work that was measured took that long even if its answer
+        comes too late.
 
         Raises:
             NotFound: there is no such video, or it is not the owner's.
@@ -105,6 +120,9 @@ class ProgressStore:
             if fact_id and await connection.fetchval(_Q["insert_inbox"], fact_id) is None:
                 return before
             after, out = decide(before)
+            if lengths:
+                values = [(video_id, one.fence, one.ns) for one in lengths]
+                await connection.executemany(_Q["set_attempt_duration"], values)
             if also is not None:
                 await also(connection)
             if after is not before:
@@ -149,19 +167,12 @@ class ProgressStore:
             end = after.processing_finished_at if after.state.is_terminal else after.queued_at
             history.append((after.id, None, None, after.state, end or now))
         await connection.executemany(_Q["insert_transition"], history)
-        for one in out:
-            scheduled = self._encode(after, one, facts)
-            message = scheduled.message
-            await connection.execute(
-                _Q["insert_outbox"],
-                message.msg_id,
-                message.subject,
-                message.message_type,
-                message.payload,
-                message.correlation_id,
-                scheduled.not_before,
-            )
-        if out:
+        for decided in out:
+            one = await _measured(connection, after, decided) if isinstance(decided, RunEnded) else decided
+            await enqueue(connection, self._encode(after, one, facts))
+        if is_told(before, after):
+            await tell_video(connection, after.id)
+        if out or is_told(before, after):
             await connection.execute(_Q["notify"], OUTBOX_CHANNEL, "")
         await connection.execute(_Q["notify"], VIDEO_CHANNEL, after.id)
 
@@ -211,6 +222,12 @@ class ProgressStore:
         async with self._database.connection() as connection:
             await connection.execute(_Q["purge_outbox"], outbox_before)
             await connection.execute(_Q["purge_inbox"], inbox_before)
+
+
+async def _measured(connection: Connection, video: Video, ended: RunEnded) -> RunEnded:
+    rows = await connection.fetch(_Q["list_run_attempts"], video.id, video.generation)
+    attempts = (RunAttempt(**{name: row[name] for name in RunAttempt.__dataclass_fields__}) for row in rows)
+    return replace(ended, length=length_of_run(attempts))
 
 
 def _changed_at(step: Step, default: datetime) -> datetime:

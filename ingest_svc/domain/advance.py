@@ -150,6 +150,7 @@ def _ended(video: Video, fact: Ended, now: datetime, spread: float) -> tuple[Vid
         reason=fact.reason,
         message=fact.message,
         result_key=fact.result_key,
+        deliveries=max(step.deliveries, fact.deliveries),  # its begin may not have been told, or not yet
     )
     if video.state.is_terminal:
         # The run is over, but what it left behind saves a later reprocess the work.

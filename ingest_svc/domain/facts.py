@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.core.stages import Outcome, Stage
+from ingest_svc.domain.lengths import AttemptLength, RunLength
 from ingest_svc.domain.video import Step
 
 __all__ = [
@@ -47,6 +48,10 @@ class Ended:
     worker: str = ""
     media_info: bytes = b""
     duration_ns: int | None = None
+    """Length of the video; that of the work is in `lengths`."""
+    deliveries: int = 0
+    lengths: tuple[AttemptLength, ...] = ()
+    """What was measured: true of its attempts whatever becomes of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class RunEnded:
     """The run is over: this becomes the end-of-run stage event."""
 
     outcome: Outcome
+    length: RunLength | None = None
+    """Filled in where the attempts are, before it is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ FROM ingest.steps WHERE video_id = ANY($1::text[])
 -- Stores the progress of a video.
 UPDATE ingest.videos SET state = $2, stage = $3, generation = $4, fence = $5, queued_at = $6, processing_started_at = $7,
     processing_finished_at = $8, indexed_at = $9, failed_stage = $10, error_reason = $11, error_message = $12,
-    duration_ns = $13, media_info = $14, updated_at = now()
+    duration_ns = $13, media_info = $14, updated_at = now(),
+    end_backfilled_by = CASE WHEN processing_finished_at IS NOT DISTINCT FROM $8 THEN end_backfilled_by END
 WHERE id = $1
 
 -- name: upsert_step
@@ -61,6 +62,15 @@ INSERT INTO ingest.attempts (video_id, fence, generation, stage, number, worker,
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT ON CONSTRAINT attempts_pkey DO UPDATE
 SET worker = $6, started_at = $8, finished_at = $9, outcome = $10, reason = $11, message = $12, deliveries = $13
+
+-- name: set_attempt_duration
+-- Keeps the first length that was told of an attempt.
+UPDATE ingest.attempts SET duration_ns = $3 WHERE video_id = $1 AND fence = $2 AND duration_ns IS NULL
+
+-- name: list_run_attempts
+-- The attempts of a run, as far as their lengths go.
+SELECT started_at IS NOT NULL AS has_begun, outcome IS NOT NULL AS is_over, deliveries, duration_ns
+FROM ingest.attempts WHERE video_id = $1 AND generation = $2
 
 -- name: insert_transition
 -- Adds to the history of a video.
@@ -143,13 +153,10 @@ SELECT id, failed_stage FROM ingest.videos
 WHERE owner_id = $1 AND state = 'failed' AND ($2::text IS NULL OR failed_stage = $2) AND ($3::text IS NULL OR error_reason = $3)
 ORDER BY updated_at LIMIT $4
 
--- name: delete_video
--- Removes a video; its other rows go with it.
-DELETE FROM ingest.videos WHERE id = $1 AND owner_id = $2 RETURNING id
-
 -- name: list_attempts
 -- Every attempt at a video.
-SELECT generation, stage, number, fence, worker, queued_at, started_at, finished_at, outcome, reason, message, deliveries
+SELECT generation, stage, number, fence, worker, queued_at, started_at, finished_at, outcome, reason, message, deliveries,
+    duration_ns
 FROM ingest.attempts WHERE video_id = $1 ORDER BY generation, fence
 
 -- name: delete_scenes

@@ -16,8 +16,10 @@ CREATE TABLE ingest.attempts (
     reason text NOT NULL DEFAULT ''::text,  -- Machine-readable reason of a failure or skip.
     message text NOT NULL DEFAULT ''::text,  -- The same for people.
     deliveries integer NOT NULL DEFAULT 0,  -- How often the carrier delivered it.
+    duration_ns bigint,  -- Length of the work in nanoseconds by the monotonic clock of its worker; null where nobody measured it. 0 where the result of an earlier attempt was found, which has the length.
     CONSTRAINT attempts_pkey PRIMARY KEY (video_id, fence),
     CONSTRAINT attempts_video_id_fkey FOREIGN KEY (video_id) REFERENCES ingest.videos(id) ON DELETE CASCADE,
+    CONSTRAINT attempts_duration_check CHECK ((duration_ns >= 0)),
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'skipped'::text])))
 );
 
@@ -95,6 +97,17 @@ CREATE TABLE ingest.steps (
 );
 CREATE INDEX idx_steps_open ON ingest.steps USING btree (queued_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
+-- How many bytes the object store holds of each video, as metrics_svc was last told.
+CREATE TABLE ingest.stored (
+    video_id text NOT NULL,  -- The video, which may be gone; empty for what belongs to none.
+    kind text NOT NULL,  -- source, audio, keyframe, thumbnail, result, export or other; without a video: upload or orphan.
+    owner_id text NOT NULL,  -- Its owner; empty for what belongs to no video.
+    bytes bigint NOT NULL,  -- Sum of the lengths of the objects in bytes.
+    measured_at timestamp with time zone NOT NULL,  -- When it was measured.
+    CONSTRAINT stored_pkey PRIMARY KEY (video_id, kind),
+    CONSTRAINT stored_bytes_check CHECK ((bytes > 0))
+);
+
 -- What is said in a video, from the last run that became ready.
 CREATE TABLE ingest.transcripts (
     video_id text NOT NULL,  -- The video.
@@ -158,6 +171,8 @@ CREATE TABLE ingest.videos (
     processing_started_at timestamp with time zone,  -- When its first stage started; null until then.
     processing_finished_at timestamp with time zone,  -- When it ended, in success or failure; null until then.
     indexed_at timestamp with time zone,  -- When its moments last became searchable; null until then.
+    told_at timestamp with time zone,  -- When metrics_svc was last told of it; null when never.
+    end_backfilled_by text,  -- Backfill that took processing_finished_at from updated_at, so that it is known approximately; null when it was measured.
     CONSTRAINT videos_pkey PRIMARY KEY (id),
     CONSTRAINT videos_source_key_check CHECK ((length(source_key) <= 512)),
     CONSTRAINT videos_stage_check CHECK ((stage = ANY (ARRAY['queued'::text, 'downloading'::text, 'metadata'::text, 'scene_detection'::text, 'transcription'::text, 'scene_processing'::text, 'indexing'::text, 'finalizing'::text]))),
@@ -169,6 +184,7 @@ CREATE INDEX idx_videos_owner_created_at ON ingest.videos USING btree (owner_id,
 CREATE INDEX idx_videos_processing_duration_ms ON ingest.videos USING btree (((floor((EXTRACT(epoch FROM (processing_finished_at - processing_started_at)) * (1000)::numeric)))::bigint));
 CREATE INDEX idx_videos_processing_finished_at ON ingest.videos USING btree (processing_finished_at);
 CREATE INDEX idx_videos_processing_stage ON ingest.videos USING btree (stage);
+CREATE INDEX idx_videos_told_at ON ingest.videos USING btree (told_at);
 
 -- Columns and meanings of the first versions: processing_stage is overwritten by completed or failed there.
 CREATE VIEW ingest.legacy_videos AS

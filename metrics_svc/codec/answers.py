@@ -1,14 +1,15 @@
 """Reports to answers. What was not measured stays absent, so JSON never holds a zero or a NaN in its place."""
 
-from typing import Any, TypeVar
-
-from google.protobuf.message import Message
+from typing import Any
 
 from heimdex.metrics.v1 import admin_service_pb2 as admin
+from metrics_svc.codec.wire import stamp_of
 from metrics_svc.domain import reports
 from metrics_svc.domain.quantiles import Quantiles
+from metrics_svc.domain.windows import Window
 
 __all__ = [
+    "coverage_fields",
     "encode_failures",
     "encode_latency",
     "encode_queue",
@@ -17,9 +18,10 @@ __all__ = [
     "encode_stages",
     "encode_throughput",
     "encode_throughput_v2",
+    "percentile_fields",
+    "window_fields",
 ]
 
-MessageT = TypeVar("MessageT", bound=Message)
 _NS_PER_MS = 1e6
 
 
@@ -28,10 +30,18 @@ def encode_latency(report: reports.LatencyReport) -> admin.ProcessingLatencyResp
     return admin.ProcessingLatencyResponse(
         videos_measured=report.videos,
         avg_processing_ms=report.avg_processing_ms,
-        **_percentiles(report.processing_ms, "processing_ms"),
+        **percentile_fields(report.processing_ms, "processing_ms"),
+        videos_with_queue=report.videos_with_queue,
         avg_queue_ms=report.avg_queue_ms,
+        **percentile_fields(report.queue_ms, "queue_ms"),
+        videos_with_total=report.videos_with_total,
         avg_total_ms=report.avg_total_ms,
-        **_coverage(report.coverage),
+        **percentile_fields(report.total_ms, "total_ms"),
+        videos_with_elapsed=report.videos_with_elapsed,
+        avg_elapsed_ms=report.avg_elapsed_ms,
+        **percentile_fields(report.elapsed_ms, "elapsed_ms"),
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
     )
 
 
@@ -41,10 +51,11 @@ def encode_rtf(report: reports.RtfReport) -> admin.RTFDistributionResponse:
         videos_measured=report.videos,
         videos_without_duration=report.videos_without_duration,
         avg_rtf=report.avg_rtf,
-        **_percentiles(report.rtf, "rtf"),
+        **percentile_fields(report.rtf, "rtf"),
         avg_video_duration_s=report.avg_video_s,
         avg_processing_duration_s=report.avg_processing_s,
-        **_coverage(report.coverage),
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
     )
 
 
@@ -59,13 +70,19 @@ def encode_queue(report: reports.QueueReport) -> admin.QueueAnalysisResponse:
         avg_total_time_s=None if waiting is None or working is None else waiting + working,
         queue_time_pct=shares[0] if shares else None,
         processing_time_pct=shares[1] if shares else None,
-        **_coverage(report.coverage),
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
     )
 
 
 def encode_stages(report: reports.StageReport) -> admin.StagePerformanceResponse:
     """Return the answer of `performance/stages`."""
-    return admin.StagePerformanceResponse(data=map(_stage_item, report.rows), **_coverage(report.coverage))
+    return admin.StagePerformanceResponse(
+        data=map(_stage_item, report.rows),
+        items_left_out=report.rows_left_out,
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
+    )
 
 
 def encode_failures(report: reports.FailureReport) -> admin.FailuresByStageResponse:
@@ -75,7 +92,11 @@ def encode_failures(report: reports.FailureReport) -> admin.FailuresByStageRespo
             admin.FailureByStageItem(processing_stage=row.stage, failure_count=row.count, failure_pct=row.percent)
             for row in report.rows
         ],
-        **_coverage(report.coverage),
+        videos_failed=report.videos_failed,
+        videos_cancelled=report.videos_cancelled,
+        videos_otherwise=report.videos_otherwise,
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
     )
 
 
@@ -84,11 +105,15 @@ def encode_throughput(report: reports.ThroughputReport) -> admin.ThroughputTimeS
     return admin.ThroughputTimeSeriesResponse(
         data=[
             admin.ThroughputDataPoint(
-                day=day.day.isoformat(), videos_ready=day.videos_ready, hours_ready=day.hours_ready
+                day=day.day.isoformat(),
+                videos_ready=day.videos_ready,
+                hours_ready=day.hours_ready,
+                videos_without_duration=day.videos_without_duration,
             )
             for day in report.days
         ],
-        **_coverage(report.coverage),
+        **coverage_fields(report.ready),
+        **window_fields(report.window),
     )
 
 
@@ -103,10 +128,14 @@ def encode_throughput_v2(report: reports.ThroughputReport) -> admin.EnhancedThro
                 hours_ready=day.hours_ready,
                 avg_processing_s=day.avg_processing_s,
                 avg_rtf=day.avg_rtf,
+                videos_cancelled=day.videos_cancelled,
+                videos_without_duration=day.videos_without_duration,
+                videos_otherwise=day.videos_otherwise,
             )
             for day in report.days
         ],
-        **_coverage(report.coverage),
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
     )
 
 
@@ -117,7 +146,8 @@ def encode_searches(report: reports.SearchActivityReport) -> admin.SearchTimeSer
             admin.SearchDataPoint(day=day.day.isoformat(), searches=day.searches, avg_latency_ms=day.avg_latency_ms)
             for day in report.days
         ],
-        **_coverage(report.coverage),
+        **coverage_fields(report.coverage),
+        **window_fields(report.window),
     )
 
 
@@ -128,22 +158,31 @@ def _stage_item(row: reports.StageRow) -> admin.StagePerformanceItem:
         model=row.model,
         count=row.count,
         avg_ms=row.avg_ms,
-        **_percentiles(row.ms, "ms"),
+        **percentile_fields(row.ms, "ms"),
         max_ms=row.max_ms,
         sum_ms=row.sum_ms,
         avg_wait_ms=row.avg_wait_ms,
+        **percentile_fields(row.wait_ms, "wait_ms"),
         buckets=[
             admin.LatencyBucket(from_ms=one.from_ns / _NS_PER_MS, to_ms=one.to_ns / _NS_PER_MS, count=one.count)
             for one in row.buckets
         ],
+        **coverage_fields(row.coverage),
     )
 
 
-def _percentiles(quantiles: Quantiles | None, unit: str) -> dict[str, Any]:
+def percentile_fields(quantiles: Quantiles | None, unit: str) -> dict[str, Any]:
+    """Return the three fields of a message that hold percentiles of something; none when there are none."""
     if quantiles is None:
         return {}
     return {f"p50_{unit}": quantiles.p50, f"p95_{unit}": quantiles.p95, f"p99_{unit}": quantiles.p99}
 
 
-def _coverage(coverage: reports.Coverage) -> dict[str, int]:
+def coverage_fields(coverage: reports.Coverage) -> dict[str, Any]:
+    """Return the three fields of a message that say how far it can be trusted."""
     return {"measured": coverage.measured, "approximate": coverage.approximate, "missing": coverage.missing}
+
+
+def window_fields(window: Window | None) -> dict[str, Any]:
+    """Return the two fields of a message that say which stretch of time it is about."""
+    return {} if window is None else {"start_at": stamp_of(window.start), "end_at": stamp_of(window.end)}

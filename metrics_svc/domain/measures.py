@@ -2,7 +2,11 @@
 
 A row of `metrics.sketches` is one measure of one stage, outcome and model, of one owner (empty: of all together), in
 one UTC hour or day. Its values are integers: nanoseconds unless said otherwise. Every sample is in exactly one of
-`measured`, `approximate` and `missing`; the sketch holds the values of the first two.
+`measured`, `approximate` and `missing`; the sketch holds the values of the first two. GPU, ENERGY and CALLS count only
+samples that have a value: one that has none held no accelerator and asked no model, so nothing is missing.
+
+A value is approximate when it rests on a clock that had to be corrected, as waits, queues and everything of the run do
+then, and by the same rule the length of the attempt. What a process counts by itself (CPU, GPU, energy, calls) is not.
 """
 
 from enum import StrEnum
@@ -54,7 +58,7 @@ class Measure(StrEnum):
     RTF_PROCESSING = "rtf_processing"
     """Processing, of those runs alone whose RTF is known."""
     VIDEO_LENGTH = "video_length"
-    """Length of the video; missing where unknown."""
+    """Length of the video; missing where unknown. Its bins tell which have length 0."""
 
     # of what is not a stage; stage and model are empty
     SEARCH = "search"
@@ -78,7 +82,6 @@ SUM_ONLY: frozenset[Measure] = frozenset(
         Measure.QUEUED_PROCESSING,
         Measure.RTF_VIDEO,
         Measure.RTF_PROCESSING,
-        Measure.VIDEO_LENGTH,
     }
 )
 """Measures whose sum is asked for and never a percentile: rows without bins."""

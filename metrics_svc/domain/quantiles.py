@@ -1,10 +1,9 @@
 """Which percentiles are told, and what one is.
 
 The q-quantile of n ordered values lies at position q(n-1), linearly between its two neighbours: PostgreSQL's
-`percentile_cont`, numpy's default. It is exact over every event of the window; percentiles are never averaged, and
-never computed from buckets. PostgreSQL computes it where the rows are, so that a year of events costs the service one
-row per group instead of an array in memory. Where that becomes too slow, mergeable sketches take its place behind the
-same port, and this definition stays their oracle.
+`percentile_cont`, numpy's default. It is told from sketches, within metrics_svc.domain.sketch.RELATIVE_ERROR, over
+every sample of the window: sketches are merged, percentiles never averaged. The exact one over the raw events stays the
+oracle.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from chassis.core.stages import Outcome, Stage
 from metrics_svc.domain.quantiles import Quantiles
+from metrics_svc.domain.windows import Window
 
 __all__ = [
     "Bucket",
@@ -26,7 +27,9 @@ __all__ = [
     "add_up",
     "fill_days",
     "in_pipeline_order",
+    "outcome_rank",
     "share_failures",
+    "share_in_percent",
     "split_in_percent",
 ]
 
@@ -49,14 +52,22 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyReport:
-    """How long videos that became ready took; milliseconds."""
+    """How long videos that became ready took; milliseconds. Each quantity is over the videos of which it is known."""
 
     coverage: Coverage
     videos: int = 0
     avg_processing_ms: float | None = None
     processing_ms: Quantiles | None = None
+    videos_with_queue: int = 0
     avg_queue_ms: float | None = None
+    queue_ms: Quantiles | None = None
+    videos_with_total: int = 0
     avg_total_ms: float | None = None
+    total_ms: Quantiles | None = None
+    videos_with_elapsed: int = 0
+    avg_elapsed_ms: float | None = None
+    elapsed_ms: Quantiles | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,7 @@ class RtfReport:
     rtf: Quantiles | None = None
     avg_video_s: float | None = None
     avg_processing_s: float | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,7 @@ class QueueReport:
     videos: int = 0
     avg_queue_s: float | None = None
     avg_processing_s: float | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +119,17 @@ class StageRow:
     sum_ms: float
     avg_wait_ms: float | None
     buckets: tuple[Bucket, ...]
+    wait_ms: Quantiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Rows in the order of the pipeline."""
+    """Rows in the order of the pipeline; the coverage is that of all rows, those left out included."""
 
     coverage: Coverage
     rows: tuple[StageRow, ...]
+    rows_left_out: int = 0
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +151,35 @@ class FailureShare:
 
 @dataclass(frozen=True, slots=True)
 class FailureReport:
-    """Stages with failures, in the order of the pipeline."""
+    """Stages with failures, in the order of the pipeline, and how runs ended that did not become ready."""
 
     coverage: Coverage
     rows: tuple[FailureShare, ...]
+    videos_cancelled: int = 0
+    videos_otherwise: int = 0
+    window: Window | None = None
+
+    @property
+    def videos_failed(self) -> int:
+        """How many failed, in whatever stage."""
+        return sum(row.count for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayOfVideos:
-    """What ended on one UTC day."""
+    """What ended in the period that begins with a UTC day.
+
+    `hours_ready` is None when videos became ready and the length of none is known; `videos_without_duration` are those
+    whose length is unknown or zero.
+    """
 
     day: date
     videos_ready: int = 0
     videos_failed: int = 0
-    hours_ready: float = 0.0
+    videos_cancelled: int = 0
+    videos_otherwise: int = 0
+    hours_ready: float | None = 0.0
+    videos_without_duration: int = 0
     avg_processing_s: float | None = None
     avg_rtf: float | None = None
     coverage: Coverage = field(default_factory=Coverage)
@@ -156,15 +187,17 @@ class DayOfVideos:
 
 @dataclass(frozen=True, slots=True)
 class ThroughputReport:
-    """Every day of the window, in order."""
+    """Every period of the window, in order; the coverage is that of all runs, or of those that became ready."""
 
     coverage: Coverage
     days: tuple[DayOfVideos, ...]
+    ready: Coverage = field(default_factory=Coverage)
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayOfSearches:
-    """What was asked on one UTC day."""
+    """What was asked in the period that begins with a UTC day."""
 
     day: date
     searches: int = 0
@@ -174,10 +207,11 @@ class DayOfSearches:
 
 @dataclass(frozen=True, slots=True)
 class SearchActivityReport:
-    """Every day of the window, in order."""
+    """Every period of the window, in order."""
 
     coverage: Coverage
     days: tuple[DayOfSearches, ...]
+    window: Window | None = None
 
 
 class _Daily(Protocol):
@@ -212,12 +246,17 @@ def in_pipeline_order(rows: Iterable[StagedT]) -> tuple[StagedT, ...]:
             key=lambda row: (
                 _STAGE_RANK.get(row.stage, len(_STAGE_RANK)),
                 row.stage,
-                _OUTCOME_RANK.get(getattr(row, "outcome", ""), len(_OUTCOME_RANK)),
+                outcome_rank(getattr(row, "outcome", "")),
                 getattr(row, "outcome", ""),
                 getattr(row, "model", ""),
             ),
         )
     )
+
+
+def outcome_rank(outcome: str) -> int:
+    """Return the place of an outcome, success first; words from the future come last."""
+    return _OUTCOME_RANK.get(outcome, len(_OUTCOME_RANK))
 
 
 def share_failures(counts: Iterable[FailureCount]) -> tuple[FailureShare, ...]:
@@ -233,6 +272,11 @@ def split_in_percent(part: float | None, rest: float | None) -> tuple[float, flo
         return None
     share = 100.0 * part / (part + rest)
     return share, 100.0 - share
+
+
+def share_in_percent(part: int, whole: int) -> float | None:
+    """Return what share of a whole a part of it is, 0 to 100; None when there is no whole."""
+    return 100.0 * part / whole if whole else None
 
 
 def fill_days(days: Iterable[date], found: Mapping[date, DayT], empty: DayT) -> tuple[DayT, ...]:

@@ -3,38 +3,73 @@
 The scale is DDSketch's (Masson, Rim and Lee, VLDB 2019): bin i holds the values v with GAMMA^(i-2) < v <= GAMMA^(i-1),
 bin 0 holds zero. Any quantile is within RELATIVE_ERROR of the exact one, whatever the distribution. Counts are
 integers, so merging is addition: in any order and any grouping, bit for bit the same.
+
+Values are whole numbers, so the edges of the bins are too. They are computed once, in decimals, and decide; the
+logarithm only guesses. So a value falls into the same bin on every machine, whatever its logarithm rounds to.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["GAMMA", "MAX_VALUE", "RELATIVE_ERROR", "Sketch", "bins_of", "bins_values"]
+__all__ = ["GAMMA", "MAX_VALUE", "RELATIVE_ERROR", "SCALE_BINS", "Bins", "Counts", "Sketch", "bins_of", "bins_values"]
 
 RELATIVE_ERROR = 0.005
 """What is promised. The scale is a little finer, so that rounding of floating point can not break the promise."""
-_SCALE_ERROR = 0.0049
-GAMMA = (1 + _SCALE_ERROR) / (1 - _SCALE_ERROR)
 MAX_VALUE = (1 << 63) - 1
+_NUMERATOR, _DENOMINATOR = 10_049, 9_951
+GAMMA = _NUMERATOR / _DENOMINATOR
+"""(1 + 0.0049) / (1 - 0.0049)."""
 _LOG_GAMMA = float(np.log(GAMMA))
-_MIDDLE = 2.0 / (GAMMA + 1.0)
+_DIGITS = 60
 
 Bins = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64]
 
 
+def _upper_edges() -> Bins:
+    """Return the largest value of each bin, int64[SCALE_BINS], ascending, the last one MAX_VALUE."""
+    edges, power = [0], Decimal(1)
+    with localcontext() as context:
+        context.prec = _DIGITS
+        gamma = Decimal(_NUMERATOR) / Decimal(_DENOMINATOR)
+        while edges[-1] < MAX_VALUE:
+            edges.append(min(int(power), MAX_VALUE))
+            power *= gamma
+    return np.array(edges, np.int64)
+
+
+_UPPER = _upper_edges()
+SCALE_BINS = len(_UPPER)
+"""How many bins the scale has: bins are 0 to SCALE_BINS - 1."""
+
+
+def _middles() -> npt.NDArray[np.float64]:
+    """Return for each bin what is equally far, relatively, from its smallest and its largest value."""
+    upper = _UPPER.astype(np.float64)
+    lower = np.concatenate([[0.0], np.minimum(_UPPER[:-1] + 1, _UPPER[1:]).astype(np.float64)])
+    return np.divide(2.0 * lower, lower / np.maximum(upper, 1.0) + 1.0)
+
+
+_MIDDLES = _middles()
+
+
 def bins_of(values: npt.NDArray[np.int64]) -> Bins:
     """Return the bin of each value; values are 0 to MAX_VALUE, int64[n] to int64[n]."""
-    safe = np.maximum(values, 1).astype(np.float64)
-    return np.where(values > 0, np.ceil(np.log(safe) / _LOG_GAMMA).astype(np.int64) + 1, 0)
+    guess = np.ceil(np.log(np.maximum(values, 1).astype(np.float64)) / _LOG_GAMMA).astype(np.int64) + 1
+    guess = np.minimum(guess, SCALE_BINS - 1)
+    guess -= _UPPER[guess - 1] >= values
+    guess += _UPPER[guess] < values
+    return guess
 
 
 def bins_values(bins: Bins) -> npt.NDArray[np.float64]:
     """Return what stands for each bin, within RELATIVE_ERROR of all that fell into it; int64[n] to float64[n]."""
-    return np.where(bins > 0, np.exp((bins - 1) * _LOG_GAMMA) * _MIDDLE, 0.0)
+    return _MIDDLES[bins]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,20 +101,28 @@ class Sketch:
 
     @classmethod
     def merged(cls, parts: Iterable["Sketch"]) -> "Sketch":
-        """Return the sketch of all values of all parts; associative and commutative, bit for bit."""
-        several = [part for part in parts if part.bins.size]
+        """Return the sketch of all values of all parts; associative and commutative, bit for bit.
+
+        Parts may have no bins and be only a sum and its extremes.
+        """
+        several = [part for part in parts if part.smallest is not None]
         if not several:
             return cls.empty()
         if len(several) == 1:
             return several[0]
         bins = np.concatenate([part.bins for part in several])
-        first = int(bins.min())
-        # Exact: float64 of bincount's weights holds integers up to 2^53, more events than a disk holds.
-        dense = np.bincount(bins - first, weights=np.concatenate([part.counts for part in several]))
-        found = np.flatnonzero(dense)
+        if bins.size:
+            first = int(bins.min())
+            # Exact: float64 of bincount's weights holds integers up to 2^53, more events than a disk holds.
+            dense = np.bincount(bins - first, weights=np.concatenate([part.counts for part in several]))
+            bins = np.flatnonzero(dense)
+            counts = dense[bins].astype(np.int64)
+            bins += first
+        else:
+            counts = bins
         return cls(
-            found + first,
-            dense[found].astype(np.int64),
+            bins,
+            counts,
             sum(part.total for part in several),
             min(part.smallest for part in several if part.smallest is not None),
             max(part.largest for part in several if part.largest is not None),

@@ -1,11 +1,12 @@
-"""The words under which stages and outcomes are kept: those of today, and a number for those of tomorrow."""
+"""The words under which stages, outcomes and operations are kept: those of today, a number for those of tomorrow."""
 
 from chassis.core.stages import Outcome, Stage
 
-__all__ = ["END_OF_RUN", "outcome_word", "stage_word"]
+__all__ = ["END_OF_RUN", "operation_word", "outcome_word", "stage_word"]
 
 _STAGES: tuple[str, ...] = ("unspecified", *Stage)
 _OUTCOMES: tuple[str, ...] = ("unspecified", *Outcome)
+_OPERATIONS: tuple[str, ...] = ("operation_0", "upload", "export")
 END_OF_RUN: frozenset[str] = frozenset({Stage.COMPLETED, Stage.FAILED})
 """The stages that mark the end of a run; all others are pieces of work."""
 
@@ -18,3 +19,8 @@ def stage_word(number: int) -> str:
 def outcome_word(number: int) -> str:
     """Return the word of an outcome by its number in the contract; `outcome_9` for one that is not known here."""
     return _OUTCOMES[number] if 0 <= number < len(_OUTCOMES) else f"outcome_{number}"
+
+
+def operation_word(number: int) -> str:
+    """Return the word of an operation by its number in the contract; `operation_7` for one that is not known here."""
+    return _OPERATIONS[number] if 0 <= number < len(_OPERATIONS) else f"operation_{number}"

@@ -19,7 +19,7 @@ class AnswersApi(Api):
         """Answer how long videos that became ready took."""
         require_admin()
         report = await handlers.processing_latency(
-            question_of(request), store=self.parts.samples, now=self.parts.clock.now()
+            question_of(request), store=self.parts.answers, now=self.parts.clock.now()
         )
         return codec.encode_latency(report)
 
@@ -29,7 +29,7 @@ class AnswersApi(Api):
         """Answer how processing time compares with the length of the videos."""
         require_admin()
         report = await handlers.rtf_distribution(
-            question_of(request), store=self.parts.samples, now=self.parts.clock.now()
+            question_of(request), store=self.parts.answers, now=self.parts.clock.now()
         )
         return codec.encode_rtf(report)
 
@@ -39,7 +39,7 @@ class AnswersApi(Api):
         """Answer how waiting compares with working."""
         require_admin()
         report = await handlers.queue_analysis(
-            question_of(request), store=self.parts.samples, now=self.parts.clock.now()
+            question_of(request), store=self.parts.answers, now=self.parts.clock.now()
         )
         return codec.encode_queue(report)
 
@@ -49,7 +49,7 @@ class AnswersApi(Api):
         """Answer how long each stage takes, by outcome and model."""
         require_admin()
         report = await handlers.stage_performance(
-            question_of(request), store=self.parts.samples, now=self.parts.clock.now()
+            question_of(request), store=self.parts.answers, now=self.parts.clock.now()
         )
         return codec.encode_stages(report)
 
@@ -59,7 +59,7 @@ class AnswersApi(Api):
         """Answer where videos broke."""
         require_admin()
         report = await handlers.failures_by_stage(
-            question_of(request), store=self.parts.samples, now=self.parts.clock.now()
+            question_of(request), store=self.parts.answers, now=self.parts.clock.now()
         )
         return codec.encode_failures(report)
 
@@ -68,7 +68,7 @@ class AnswersApi(Api):
     ) -> admin.ThroughputTimeSeriesResponse:
         """Answer what became ready on each UTC day."""
         require_admin()
-        report = await handlers.throughput(question_of(request), store=self.parts.samples, now=self.parts.clock.now())
+        report = await handlers.throughput(question_of(request), store=self.parts.answers, now=self.parts.clock.now())
         return codec.encode_throughput(report)
 
     async def ListThroughputV2(
@@ -76,7 +76,7 @@ class AnswersApi(Api):
     ) -> admin.EnhancedThroughputTimeSeriesResponse:
         """Answer what ended on each UTC day, with times."""
         require_admin()
-        report = await handlers.throughput(question_of(request), store=self.parts.samples, now=self.parts.clock.now())
+        report = await handlers.throughput(question_of(request), store=self.parts.answers, now=self.parts.clock.now())
         return codec.encode_throughput_v2(report)
 
     async def ListSearchActivity(
@@ -85,6 +85,6 @@ class AnswersApi(Api):
         """Answer what was searched on each UTC day."""
         require_admin()
         report = await handlers.search_activity(
-            question_of(request), store=self.parts.samples, now=self.parts.clock.now()
+            question_of(request), store=self.parts.answers, now=self.parts.clock.now()
         )
         return codec.encode_searches(report)

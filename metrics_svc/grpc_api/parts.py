@@ -6,7 +6,13 @@ from typing import Any
 import grpc
 
 from chassis.core.clock import Clock
-from metrics_svc.ports.samples import SampleStore
+from metrics_svc.ports.alerts import AlertParts
+from metrics_svc.ports.answers import AnswerStore
+from metrics_svc.ports.audit import AuditParts
+from metrics_svc.ports.backfill import BackfillParts
+from metrics_svc.ports.capacity import CapacityStore
+from metrics_svc.ports.cost import CostStore
+from metrics_svc.ports.library import LibraryStore, StorageStore, WaterfallStore
 
 __all__ = ["AdminParts", "Api", "Context"]
 
@@ -18,7 +24,15 @@ class AdminParts:
     """The ports behind the methods; the composition root fills them in."""
 
     clock: Clock
-    samples: SampleStore
+    answers: AnswerStore
+    costs: CostStore
+    library: LibraryStore
+    storage: StorageStore
+    waterfalls: WaterfallStore
+    capacity: CapacityStore
+    alerts: AlertParts
+    audit: AuditParts
+    backfills: BackfillParts
 
 
 class Api:

@@ -1,12 +1,11 @@
-"""One function per question: read the window, ask the store, put the answer in order."""
+"""One function per question: read the window, ask the store, tell what the readings say."""
 
-from datetime import date, datetime
+from datetime import datetime
 
+from metrics_svc.domain import answering
+from metrics_svc.domain.measures import Measure
 from metrics_svc.domain.question import Question
 from metrics_svc.domain.reports import (
-    Coverage,
-    DayOfSearches,
-    DayOfVideos,
     FailureReport,
     LatencyReport,
     QueueReport,
@@ -14,12 +13,8 @@ from metrics_svc.domain.reports import (
     SearchActivityReport,
     StageReport,
     ThroughputReport,
-    add_up,
-    fill_days,
-    in_pipeline_order,
-    share_failures,
 )
-from metrics_svc.ports.samples import SampleStore
+from metrics_svc.ports.answers import AnswerStore
 
 __all__ = [
     "failures_by_stage",
@@ -31,47 +26,45 @@ __all__ = [
     "throughput",
 ]
 
+_LATENCY = (Measure.PROCESSING, Measure.QUEUE, Measure.TOTAL, Measure.ELAPSED)
+_RTF = (Measure.RTF, Measure.RTF_VIDEO, Measure.RTF_PROCESSING, Measure.VIDEO_LENGTH)
+_THROUGHPUT = (Measure.RUN, Measure.PROCESSING, Measure.RTF, Measure.VIDEO_LENGTH)
 
-async def processing_latency(question: Question, *, store: SampleStore, now: datetime) -> LatencyReport:
+
+async def processing_latency(question: Question, *, store: AnswerStore, now: datetime) -> LatencyReport:
     """Answer how long videos that became ready took."""
-    return await store.latency(question.window(now), question.owner_id)
+    return answering.latency(await store.read(question.window(now), question.owner_id, _LATENCY))
 
 
-async def rtf_distribution(question: Question, *, store: SampleStore, now: datetime) -> RtfReport:
+async def rtf_distribution(question: Question, *, store: AnswerStore, now: datetime) -> RtfReport:
     """Answer how processing time compares with the length of the videos."""
-    return await store.rtf(question.window(now), question.owner_id)
+    return answering.rtf(await store.read(question.window(now), question.owner_id, _RTF))
 
 
-async def queue_analysis(question: Question, *, store: SampleStore, now: datetime) -> QueueReport:
+async def queue_analysis(question: Question, *, store: AnswerStore, now: datetime) -> QueueReport:
     """Answer how waiting compares with working."""
-    return await store.queue(question.window(now), question.owner_id)
+    measures = (Measure.TOTAL, Measure.QUEUED_PROCESSING)
+    return answering.queue(await store.read(question.window(now), question.owner_id, measures))
 
 
-async def stage_performance(question: Question, *, store: SampleStore, now: datetime) -> StageReport:
+async def stage_performance(question: Question, *, store: AnswerStore, now: datetime) -> StageReport:
     """Answer how long each stage takes, by outcome and model."""
-    rows = in_pipeline_order(await store.stages(question.window(now), question.owner_id))
-    return StageReport(add_up(row.coverage for row in rows), rows)
+    readings = await store.read(question.window(now), question.owner_id, (Measure.WORK, Measure.WAIT))
+    return answering.stages(readings, model=question.model, outcome=question.outcome)
 
 
-async def failures_by_stage(question: Question, *, store: SampleStore, now: datetime) -> FailureReport:
+async def failures_by_stage(question: Question, *, store: AnswerStore, now: datetime) -> FailureReport:
     """Answer where videos broke."""
-    rows = share_failures(await store.failures(question.window(now), question.owner_id))
-    return FailureReport(Coverage(measured=sum(row.count for row in rows)), rows)
+    return answering.failures(await store.read(question.window(now), question.owner_id, (Measure.RUN,)))
 
 
-async def throughput(question: Question, *, store: SampleStore, now: datetime) -> ThroughputReport:
-    """Answer what ended on each day, empty days included."""
-    window = question.window(now, by_day=True)
-    found = await store.throughput(window, question.owner_id)
-    return ThroughputReport(
-        add_up(day.coverage for day in found.values()), fill_days(window.days, found, DayOfVideos(day=date.min))
-    )
+async def throughput(question: Question, *, store: AnswerStore, now: datetime) -> ThroughputReport:
+    """Answer what ended in each period, empty ones included."""
+    period = question.period()
+    return answering.throughput(await store.read(question.window(now), question.owner_id, _THROUGHPUT), period)
 
 
-async def search_activity(question: Question, *, store: SampleStore, now: datetime) -> SearchActivityReport:
-    """Answer what was searched on each day, empty days included."""
-    window = question.window(now, by_day=True)
-    found = await store.searches(window, question.owner_id)
-    return SearchActivityReport(
-        add_up(day.coverage for day in found.values()), fill_days(window.days, found, DayOfSearches(day=date.min))
-    )
+async def search_activity(question: Question, *, store: AnswerStore, now: datetime) -> SearchActivityReport:
+    """Answer what was searched in each period, empty ones included."""
+    period = question.period()
+    return answering.searches(await store.read(question.window(now), question.owner_id, (Measure.SEARCH,)), period)

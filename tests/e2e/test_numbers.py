@@ -1,5 +1,6 @@
 """The numbers of the operators, against the events they come from: SQL over the mesh's database is the witness."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -117,7 +118,7 @@ def test_stage_times_of_a_video_add_up(measured: Measured) -> None:
 
 
 def test_events_tell_the_same_times_as_the_video(measured: Measured) -> None:
-    """K8, R-STG-04, R-STG-07: each attempt that ingest_svc shows is one stage event; runs last as videos say."""
+    """K4, K8, R-STG-04, R-STG-07, R-AD3-02: each attempt is one stage event; together they are the run, to the bit."""
     events = measured.rows("stage_events")
     lengths_ms = {video["id"]: int(video["processing_duration_ms"]) for video in measured.ready + measured.failed}
     for run in measured.rows("video_runs"):
@@ -128,10 +129,22 @@ def test_events_tell_the_same_times_as_the_video(measured: Measured) -> None:
             for attempt in job["attempts"]
         }
         assert {(event["stage"], event["attempt"], event["started_at"]) for event in mine} == shown
-        assert run["duration_ns"] / 1e6 == pytest.approx(lengths_ms[run["video_id"]], abs=1)
+        assert run["elapsed_ns"] / 1e6 == pytest.approx(lengths_ms[run["video_id"]], abs=1)
+        assert run["duration_ns"] == sum(event["duration_ns"] for event in mine)
+        assert run["unmeasured_attempts"] == 0
         for event in mine:
             length = (event["finished_at"] - event["started_at"]).total_seconds() * 1e9
             assert event["duration_ns"] == pytest.approx(length, abs=5e6)
+            assert event["worker_slots"] > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell the CPU of threads and children")
+def test_every_attempt_tells_what_it_used(measured: Measured) -> None:
+    """R-AD3-01: CPU of each attempt, the failed ones too; calls where a model was asked; nothing that was not there."""
+    for event in measured.rows("stage_events"):
+        assert 0 < event["cpu_ns"] < 60e9, event["stage"]
+        assert (event["model_calls"] is not None) == bool(event["model"]), event["stage"]
+        assert event["gpu_ns"] is None or event["model_calls"]
 
 
 def test_speed_is_processing_over_length(measured: Measured) -> None:

@@ -20,6 +20,7 @@ from chassis.io.postgres import Database
 from chassis.io.stage import StageSpan, stage_from_proto
 from chassis.io.worker import StageWorker
 from heimdex.ingest.v1 import work_pb2
+from heimdex.metrics.v1 import stage_event_pb2
 from ingest_svc.adapters.library_store import LibraryStore
 from ingest_svc.adapters.progress_store import ProgressStore
 from ingest_svc.channels import OUTBOX_CHANNEL
@@ -144,6 +145,14 @@ class Lab:
         finally:
             await subscription.unsubscribe()
         return Delivery(message)
+
+    async def stage_events(self) -> list[stage_event_pb2.StageEvent]:
+        """Return every stage event that the carrier holds, in its order; an identity may be there twice."""
+        jetstream = self.bus._jetstream
+        state = (await jetstream.stream_info("HEIMDEX_STAGE")).state
+        held = range(max(1, state.first_seq), state.last_seq + 1)
+        found = [await jetstream.get_msg("HEIMDEX_STAGE", number) for number in held]
+        return [stage_event_pb2.StageEvent.FromString(one.data or b"") for one in found]
 
     async def held(self, stream: str) -> Counter[str]:
         """Return how many messages a stream holds, by kind of message."""

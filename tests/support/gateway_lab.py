@@ -113,6 +113,7 @@ class _Methods(grpc.GenericRpcHandler):
             "Collect": _collect,
             "Chat": _chat,
             "UploadVideo": _upload,
+            "Render": _render,
         }
         make = known.get(name, _echo)
         sides = ["stream" if many else "unary" for many in (rpc.client_streaming, rpc.server_streaming)]
@@ -134,6 +135,17 @@ def _echo(backend: Backend, answer: Any) -> Any:
     async def run(request: Any, context: Any) -> Any:
         _note(backend, context)
         return request
+
+    return run
+
+
+def _render(backend: Backend, answer: Any) -> Any:
+    async def run(request: Any, context: Any) -> Any:
+        _note(backend, context)
+        if request.method == "Refused":
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not this one")
+        content_type = "" if request.method == "Untyped" else f"text/{request.format}"
+        return answer(content_type=content_type, data=request.method.encode() + b"|" + request.request)
 
     return run
 

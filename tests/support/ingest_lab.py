@@ -8,6 +8,7 @@ from chassis.io.blobs import source_key
 from ingest_svc.adapters.progress_store import ProgressStore
 from ingest_svc.domain.advance import advance, register
 from ingest_svc.domain.facts import Ended, Started
+from ingest_svc.domain.lengths import AttemptLength
 from ingest_svc.domain.video import Step, StepState, Video
 from ingest_svc.ports import NewVideo
 
@@ -30,7 +31,13 @@ async def registered(
 
 def result_of(step: Step, outcome: Outcome = Outcome.SUCCEEDED, *, at: datetime = T0, **changes: object) -> Ended:
     """The answer to a hand-out: one second of work, begun at `at`."""
-    values: dict[str, object] = {"result_key": f"results/{step.stage}", "worker": "w/h/1", **changes}
+    lengths = (AttemptLength(step.fence, 10**9),)
+    values: dict[str, object] = {
+        "result_key": f"results/{step.stage}",
+        "worker": "w/h/1",
+        "lengths": lengths,
+        **changes,
+    }
     return Ended(step.stage, step.fence, at, at + timedelta(seconds=1), outcome, **values)  # type: ignore[arg-type]
 
 
@@ -42,7 +49,11 @@ def open_steps(video: Video) -> list[Step]:
 async def settle(store: ProgressStore, video: Video, *facts: object, now: datetime = T0) -> Video:
     """Apply facts in order and return the video after them."""
     for fact in facts:
-        video = await store.apply(video.id, lambda before, fact=fact: advance(before, fact, now=now))  # type: ignore[misc]
+        video = await store.apply(
+            video.id,
+            lambda before, fact=fact: advance(before, fact, now=now),  # type: ignore[misc]
+            lengths=fact.lengths if isinstance(fact, Ended) else (),
+        )
     return video
 
 

@@ -1,15 +1,25 @@
-"""Stage and search events for tests of metrics_svc, as bytes on the wire."""
+"""Events for tests of metrics_svc, as messages of the contract and as the samples that the stores are given."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from heimdex.common.v1 import stage_pb2
 from heimdex.metrics.v1 import stage_event_pb2
-from metrics_svc.codec.events import decode_stage_event
-from metrics_svc.domain.samples import Batch
+from metrics_svc.codec.events import DECODERS
 
-__all__ = ["MINUTE_NS", "NOW", "batch_of", "run_event", "search_event", "stage_event", "stamp"]
+__all__ = [
+    "MINUTE_NS",
+    "NOW",
+    "operation_event",
+    "run_event",
+    "samples_of",
+    "search_event",
+    "stage_event",
+    "stamp",
+]
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE_NS = 60_000_000_000
@@ -64,6 +74,22 @@ def search_event(number, *, at=NOW, **changes: object):
     return stage_event_pb2.SearchEvent(**{**values, **changes})
 
 
-def batch_of(*events: stage_event_pb2.StageEvent, now=NOW):
-    """What the store is given for these stage events."""
-    return Batch.of(tuple(decode_stage_event(event.SerializeToString(), now) for event in events))
+def operation_event(number, *, operation="UPLOAD", outcome="SUCCEEDED", finished_at=NOW, **changes: object):
+    """An upload, or an export, that took two seconds."""
+    values = {
+        "event_id": f"{operation.lower()}/{number}",
+        "operation": stage_event_pb2.Operation.Value(f"OPERATION_{operation}"),
+        "owner_id": "owner",
+        "video_id": f"v{number}",
+        "outcome": stage_pb2.Outcome.Value(f"OUTCOME_{outcome}"),
+        "started_at": stamp(finished_at - timedelta(seconds=2)),
+        "finished_at": stamp(finished_at),
+        "duration_ns": 2_000_000_000,
+        "size_bytes": 1_000_000,
+    }
+    return stage_event_pb2.OperationEvent(**{**values, **changes})
+
+
+def samples_of(*events: Message, now=NOW) -> list[Any]:
+    """What the store is given for events of any kinds."""
+    return [DECODERS[event.DESCRIPTOR.full_name](event.SerializeToString(), now) for event in events]

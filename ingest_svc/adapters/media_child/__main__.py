@@ -66,6 +66,7 @@ def main(command: str, parent_pid: int) -> None:
         reporter.emit("refused", reason="DECODE_FAILED", message=detail)
     else:
         reporter.emit("result", result=result)
+    sys.stdin.read()  # until the parent ends this process: it reads the clock of what was used first
 
 
 if __name__ == "__main__":

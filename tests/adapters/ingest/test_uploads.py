@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 20
 
 @pytest.fixture
 def uploads(blobs, progress, clock):
-    return Uploads(blobs, progress, clock, max_bytes=MAX_BYTES)
+    return Uploads(blobs, progress, clock, max_bytes=MAX_BYTES, report=lambda _message: None)
 
 
 def facts(**changes: object):

@@ -61,7 +61,7 @@ async def door(blobs, progress, library, clock):
     api = VideoApi(
         library=library,
         progress=progress,
-        uploads=Uploads(blobs, progress, clock, max_bytes=1 << 20),
+        uploads=Uploads(blobs, progress, clock, max_bytes=1 << 20, report=lambda _message: None),
         deletion=Deletion(library, blobs, IndexClient(nobody), clock),
         watchers=watchers,
         clock=clock,

@@ -1,7 +1,7 @@
 import pytest
 
 from chassis.io.postgres import Database
-from metrics_svc.adapters.sample_store import PostgresSampleStore
+from metrics_svc.adapters.event_store import PostgresEventStore
 
 
 @pytest.fixture
@@ -11,5 +11,5 @@ async def database(new_database):
 
 
 @pytest.fixture
-def store(database):
-    return PostgresSampleStore(database)
+def event_store(database):
+    return PostgresEventStore(database)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from chassis.core.errors import UnreadableMedia
 from chassis.core.stages import Outcome, Stage
 from chassis.io import metrics
-from chassis.io.stage import measure_stage, stage_event
+from chassis.io.stage import measure_stage, report_stage, stage_event
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ class Jumping:
         return next(self._monotonic)
 
 
-def measure(clock=None):
+def measure(clock=None, report=None):
     return measure_stage(
         Stage.TRANSCRIPTION,
         video_id="v",
@@ -40,6 +41,7 @@ def measure(clock=None):
         queued_at=T0,
         worker="w/h/1",
         clock=clock or Jumping(),
+        report=report,
     )
 
 
@@ -107,4 +109,41 @@ def test_what_was_not_counted_is_absent_and_not_zero():
         pass
     event = stage_event(span.record)
 
-    assert [name for name in ("items", "bytes_read", "cpu_ns", "video_duration_ns") if event.HasField(name)] == []
+    optional = (
+        "items",
+        "bytes_read",
+        "video_duration_ns",
+        "cpu_ns",
+        "gpu_ns",
+        "energy_uj",
+        "model_calls",
+        "elapsed_ns",
+    )
+    assert [name for name in optional if event.HasField(name)] == []
+    assert (event.worker_slots, event.unmeasured_attempts) == (0, 0)
+
+
+def test_work_that_nobody_measured_has_no_length_in_its_event_and_none_in_the_histogram():
+    """R-STG-11: poison is no work of zero nanoseconds."""
+    with measure() as span:
+        pass
+    before = observed(Outcome.FAILED)
+    record = replace(span.record, outcome=Outcome.FAILED, reason="POISON", duration_ns=None)
+    report_stage(record)
+    event = stage_event(record)
+
+    assert (event.duration_ns, event.unmeasured_attempts) == (0, 1)
+    assert observed(Outcome.FAILED) == before
+
+
+def test_who_reports_by_himself_reports_once():
+    """A result that could not be stored is a failure in the log, the histogram and the event alike."""
+    told = []
+    before = observed(Outcome.SUCCEEDED), observed(Outcome.FAILED)
+    with measure(report=told.append) as span:
+        pass
+    assert (observed(Outcome.SUCCEEDED), observed(Outcome.FAILED)) == before
+    assert told == [span.record]
+    report_stage(replace(span.record, outcome=Outcome.FAILED))
+
+    assert (observed(Outcome.SUCCEEDED), observed(Outcome.FAILED)) == (before[0], before[1] + 1)

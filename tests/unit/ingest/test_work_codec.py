@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,8 @@ from heimdex.ingest.v1 import video_pb2, work_pb2
 from heimdex.metrics.v1 import stage_event_pb2
 from ingest_svc.codec import state_from_proto, state_to_proto, step_state_to_proto
 from ingest_svc.domain.advance import advance, register
-from ingest_svc.domain.facts import Ended, Started
+from ingest_svc.domain.facts import CancelRequested, Ended, RunEnded, Started
+from ingest_svc.domain.lengths import AttemptLength, RunLength
 from ingest_svc.domain.video import NEEDS, StepState, VideoState
 from ingest_svc.ports import SourceFacts
 from ingest_svc.work_codec import decode_fact, encode_outgoing
@@ -51,6 +53,7 @@ ends = st.builds(
     message=words,
     is_permanent=st.booleans(),
     worker=words,
+    deliveries=st.integers(0, 1 << 30),
 )
 
 
@@ -68,6 +71,7 @@ def test_an_end_comes_back_as_it_was(fact):
         message=fact.message,
         is_permanent=fact.is_permanent,
         worker=fact.worker,
+        deliveries=fact.deliveries,
     )
 
     assert decode_fact("heimdex.ingest.v1.StageEnded", message.SerializeToString()) == ("v", fact)
@@ -99,7 +103,8 @@ def test_work_carries_what_its_worker_needs_and_a_name_that_is_its_own():
     names = []
     while out:
         for one in out[:1]:
-            sent = encode_outgoing(video, one, FACTS)
+            told = replace(one, length=RunLength(0, 0)) if isinstance(one, RunEnded) else one
+            sent = encode_outgoing(video, told, FACTS)
             names.append(sent.message.msg_id)
             if not hasattr(one, "step"):
                 break
@@ -125,16 +130,82 @@ def test_work_carries_what_its_worker_needs_and_a_name_that_is_its_own():
     assert len(names) == len(set(names)) == len(PIPELINE) + 1
 
 
-def test_the_end_of_a_run_is_told_with_its_length():
-    """R-STG-03, R-STG-04: from the first start to the end, also in failure."""
+def broken_run():
+    """A video whose first attempt failed for good, two seconds after it began, three after it was queued."""
     video, out = register(video_id="v", owner_id="ada", at=T0)
     step = out[0].step
     began, ended = T0 + timedelta(seconds=3), T0 + timedelta(seconds=5, microseconds=1)
     broken = Ended(step.stage, step.fence, began, ended, Outcome.FAILED, reason="OBJECT_CHANGED", is_permanent=True)
-    video, (letter, end) = advance(video, broken, now=ended)
-    event = stage_event_pb2.StageEvent.FromString(encode_outgoing(video, end, FACTS).message.payload)
+    return advance(video, broken, now=ended)
 
-    assert event.duration_ns == 2_000_001_000
+
+def told_end(video, end):
+    return stage_event_pb2.StageEvent.FromString(encode_outgoing(video, end, FACTS).message.payload)
+
+
+def test_the_end_of_a_run_is_told_with_the_sum_of_its_attempts_and_the_time_that_passed():
+    """R-STG-03, R-STG-04, K4: also in failure; the two are not the same number."""
+    video, (letter, end) = broken_run()
+    event = told_end(video, replace(end, length=RunLength(1_700_000_123, 2)))
+
+    assert (event.duration_ns, event.unmeasured_attempts, event.elapsed_ns) == (1_700_000_123, 2, 2_000_001_000)
     assert (event.stage, event.failed_stage) == (stage_pb2.STAGE_FAILED, stage_pb2.STAGE_DOWNLOADING)
     assert (event.outcome, event.reason) == (stage_pb2.OUTCOME_FAILED, "OBJECT_CHANGED")
+    assert event.provenance == stage_event_pb2.PROVENANCE_UNSPECIFIED
     assert encode_outgoing(video, letter, FACTS).message.subject == "heimdex.dead.v1.ingest.downloading.v"
+
+
+def test_a_run_that_never_began_has_no_elapsed_time():
+    """R-STG-11: absent is not 0."""
+    video, _ = register(video_id="v", owner_id="ada", at=T0)
+    cancelled, (end,) = advance(video, CancelRequested(), now=T0 + timedelta(seconds=1))
+    event = told_end(cancelled, replace(end, length=RunLength(0, 0)))
+
+    assert not event.HasField("elapsed_ns")
+    assert not event.HasField("started_at")
+    assert (event.duration_ns, event.unmeasured_attempts) == (0, 0)
+
+
+def test_no_clock_that_jumps_makes_a_negative_elapsed_time():
+    """R-STG-04: the start of a run is never before it was queued, its end never before its start."""
+    video, out = register(video_id="v", owner_id="ada", at=T0)
+    step = out[0].step
+    late, early = T0 + timedelta(hours=1), T0 - timedelta(hours=1)
+    backwards = Ended(step.stage, step.fence, late, early, Outcome.FAILED, reason="X", is_permanent=True)
+    video, (_, end) = advance(video, backwards, now=early)
+
+    assert told_end(video, replace(end, length=RunLength(1, 0))).elapsed_ns == 0
+
+
+def test_a_run_that_nobody_measured_is_not_told():
+    video, (_, end) = broken_run()
+
+    with pytest.raises(ValueError, match="measured"):
+        encode_outgoing(video, end, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("duration_ns", "work_fence", "lengths"),
+    [
+        (5, 0, (AttemptLength(7, 5),)),
+        (5, 7, (AttemptLength(7, 5),)),
+        (5, 3, (AttemptLength(3, 5), AttemptLength(7, 0))),
+        (0, 7, ()),
+        (-1, 7, ()),
+        (1 << 62, 7, ()),
+        (0, 3, (AttemptLength(7, 0),)),
+    ],
+)
+def test_the_length_of_work_belongs_to_the_attempt_that_did_it(duration_ns, work_fence, lengths):
+    """R-STG-04: what was found stored is counted once; what is absurd was not measured."""
+    message = work_pb2.StageEnded(
+        video_id="v",
+        stage=stage_to_proto(Stage.INDEXING),
+        fence=7,
+        work_fence=work_fence,
+        duration_ns=duration_ns,
+        outcome=stage_pb2.OUTCOME_SUCCEEDED,
+    )
+    _, fact = decode_fact("heimdex.ingest.v1.StageEnded", message.SerializeToString())
+
+    assert fact.lengths == lengths

@@ -3,19 +3,21 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chassis.core.errors import InvalidInput
-from metrics_svc.domain.windows import Window, parse_window
+from metrics_svc.domain.windows import Period, Window, parse_period, parse_window
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
-def parse(text="", start_at=None, end_at=None, **more: bool):
-    return parse_window(text, start_at=start_at, end_at=end_at, now=NOW, **more)
+def parse(text="", start_at=None, end_at=None):
+    return parse_window(text, start_at=start_at, end_at=end_at, now=NOW)
 
 
-def test_a_range_is_the_time_up_to_now_and_30_days_when_empty():
+def test_a_range_is_whole_days_up_to_the_end_of_today_and_30_days_when_empty():
     """R-AD2-06."""
-    assert parse("1d") == Window(NOW - timedelta(days=1), NOW)
-    assert parse("365d") == Window(NOW - timedelta(days=365), NOW)
+    tomorrow = datetime(2026, 3, 2, tzinfo=UTC)
+
+    assert parse("1d") == Window(tomorrow - timedelta(days=1), tomorrow)
+    assert parse("365d") == Window(tomorrow - timedelta(days=365), tomorrow)
     assert parse("") == parse("30d")
 
 
@@ -56,18 +58,28 @@ def test_a_contradictory_window_is_refused_by_name(text, start_at, end_at, field
     assert [violation.field for violation in refused.value.violations] == [field]
 
 
-@pytest.mark.parametrize("now", [NOW, datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, 23, 59, 59, 999_999, UTC)])
-@pytest.mark.parametrize("days", [1, 2, 30, 365])
-def test_a_range_by_day_has_exactly_that_many_utc_days(now, days):
-    """R-AD1-02: 30 buckets, UTC day edges."""
-    window = parse_window(f"{days}d", start_at=None, end_at=None, now=now, by_day=True)
-
-    assert len(window.days) == days
-    assert window.end == now
-    assert (window.start.hour, window.start.minute, window.start.microsecond) == (0, 0, 0)
-
-
 def test_the_end_of_a_window_is_not_in_it():
     midnight = datetime(2026, 3, 1, tzinfo=UTC)
 
     assert Window(midnight - timedelta(days=2), midnight).days == (date(2026, 2, 27), date(2026, 2, 28))
+
+
+@pytest.mark.parametrize("text", ["hour", "Day", "year", "day ", "7", "\x00"])
+def test_a_bucket_that_is_neither_day_week_nor_month_is_refused_by_name(text):
+    """R-AD2-06."""
+    with pytest.raises(InvalidInput) as refused:
+        parse_period(text)
+
+    assert [violation.field for violation in refused.value.violations] == ["bucket"]
+
+
+def test_a_bucket_is_a_day_unless_told():
+    assert [parse_period(text) for text in ("", "day", "week", "month")] == [Period.DAY, *Period]
+
+
+@pytest.mark.parametrize(
+    "window", [(NOW, NOW), (NOW, NOW - timedelta(seconds=1)), (NOW.replace(tzinfo=None), NOW + timedelta(seconds=1))]
+)
+def test_there_is_no_window_without_a_length_or_a_time_zone(window):
+    with pytest.raises((ValueError, TypeError)):
+        Window(*window)
