@@ -10,6 +10,7 @@ from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError, UpstreamUnavailable
 from chassis.core.subjects import stage_subject
 from chassis.io import logs
+from chassis.io.concurrently import pause
 from chassis.io.jetstream import Bus, Outgoing
 from chassis.io.stage import timestamp
 from heimdex.metrics.v1 import storage_measured_pb2
@@ -49,13 +50,13 @@ class IndexScanner:
 
     async def run(self) -> None:
         """Measure, soon and then once per period, until cancelled."""
-        await asyncio.sleep(min(_SOON_SECONDS, self._period_seconds))
+        await pause(min(_SOON_SECONDS, self._period_seconds))
         while True:
             try:
                 await self.scan()
             except HeimdexError as error:
                 _log.warning("the search index could not be measured; trying again", error=str(error))
-            await asyncio.sleep(self._period_seconds)
+            await pause(self._period_seconds)
 
     async def scan(self) -> None:
         """Measure once.

@@ -12,6 +12,7 @@ from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError
 from chassis.io import logs
 from chassis.io.blobs import BlobStore, video_prefix
+from chassis.io.concurrently import pause
 from chassis.io.jetstream import Bus
 from ingest_svc.adapters.report_store import ReportStore
 from ingest_svc.domain.stored import NO_VIDEO, Holding, Inventory
@@ -49,19 +50,19 @@ class StorageScanner:
 
     async def run(self) -> None:
         """Measure everything, soon and then once per period, until cancelled."""
-        await asyncio.sleep(min(_SOON_SECONDS, self._period_seconds))
+        await pause(min(_SOON_SECONDS, self._period_seconds))
         while True:
             try:
                 await self.scan()
             except HeimdexError as error:
                 _log.warning("the object store could not be measured; trying again", error=str(error))
-            await asyncio.sleep(self._period_seconds)
+            await pause(self._period_seconds)
 
     async def follow(self) -> None:
         """Measure the videos that were touched, until cancelled."""
         while True:
             await self._is_touched.wait()
-            await asyncio.sleep(_SETTLE_SECONDS)
+            await pause(_SETTLE_SECONDS)
             touched, self._touched = self._touched, set()
             self._is_touched.clear()
             try:
@@ -120,4 +121,4 @@ class StorageScanner:
                 tell_before=measured_at - TELL_AGAIN_AFTER,
             )
             if changed and len(holdings) > _BATCH:
-                await asyncio.sleep(_BREATH_SECONDS)
+                await pause(_BREATH_SECONDS)

@@ -1,11 +1,11 @@
 """Tells metrics_svc of the videos that it may not know: those from before it could be told, and those told long ago."""
 
-import asyncio
 from datetime import timedelta
 
 from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError
 from chassis.io import logs
+from chassis.io.concurrently import pause
 from ingest_svc.adapters.report_store import ReportStore
 
 __all__ = ["TELL_AGAIN_AFTER", "VideoTeller"]
@@ -34,4 +34,4 @@ class VideoTeller:
             except HeimdexError as error:
                 _log.warning("metrics_svc could not be told of videos; trying again", error=str(error))
                 told = _BATCH
-            await asyncio.sleep(_BREATH_SECONDS if told == _BATCH else _IDLE_SECONDS)
+            await pause(_BREATH_SECONDS if told == _BATCH else _IDLE_SECONDS)

@@ -44,6 +44,7 @@ from metrics_svc.intake import Intake
 from metrics_svc.ports.alerts import AlertParts
 from metrics_svc.ports.audit import AuditParts, Hold
 from metrics_svc.ports.backfill import BackfillParts
+from metrics_svc.ports.events import Sink
 from metrics_svc.settings import Settings
 from metrics_svc.upkeep import Upkeep
 from metrics_svc.view import ViewKeeper
@@ -62,16 +63,10 @@ async def build(context: ServiceContext) -> None:
     context.health.register("postgres", database.ping)
     bus = await context.enter(Bus.open(settings.nats_url, name=context.name, inbox_prefix=settings.nats_inbox_prefix))
     context.health.register("nats", bus.ping)
-    events = PostgresEventStore(database)
     library, storage = PostgresLibraryStore(database), PostgresStorageStore(database)
-    of_events = dict.fromkeys((StageSample, VideoRun, SearchSample, OperationSample), events)
-    intake = Intake({**of_events, VideoChange: library, StoredMeasurement: storage, Store: storage})
-    consumer = EventConsumer(bus=bus, intake=intake, clock=clock, decoders={**DECODERS, **LIBRARY_DECODERS})
-    context.spawn_worker(
-        consumer.run(slots=settings.intake_slots, max_messages=settings.intake_batch, stopping=context.stopping)
+    _take_events(
+        context, settings, database, bus, keepers={VideoChange: library, StoredMeasurement: storage, Store: storage}
     )
-    upkeep = Upkeep(store=events, clock=clock, keep_days=settings.keep_days, period_seconds=settings.upkeep_seconds)
-    context.spawn(upkeep.run())
     answers = PostgresAnswerStore(database, cache_bytes=settings.answers_cache_mib << 20)
     context.spawn(warm_up(store=answers, clock=clock))
     view = ViewKeeper(
@@ -104,6 +99,21 @@ async def build(context: ServiceContext) -> None:
             reflect=settings.reflect,
         )
     )
+
+
+def _take_events(
+    context: ServiceContext, settings: Settings, database: Database, bus: Bus, keepers: Mapping[type, Sink]
+) -> None:
+    """Take events for as long as the service runs, fold what is old, forget what is older; `keepers` keep the rest."""
+    clock, events = SystemClock(), PostgresEventStore(database)
+    of_events = dict.fromkeys((StageSample, VideoRun, SearchSample, OperationSample), events)
+    intake = Intake({**of_events, **keepers})
+    consumer = EventConsumer(bus=bus, intake=intake, clock=clock, decoders={**DECODERS, **LIBRARY_DECODERS})
+    context.spawn_worker(
+        consumer.run(slots=settings.intake_slots, max_messages=settings.intake_batch, stopping=context.stopping)
+    )
+    upkeep = Upkeep(store=events, clock=clock, keep_days=settings.keep_days, period_seconds=settings.upkeep_seconds)
+    context.spawn(upkeep.run())
 
 
 def _work_on_backfills(context: ServiceContext, settings: Settings, database: Database) -> BackfillParts:

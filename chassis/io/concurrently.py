@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-__all__ = ["all_of", "alongside", "beside"]
+__all__ = ["all_of", "alongside", "beside", "pause", "raise_if_cancelled"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,26 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def raise_if_cancelled() -> None:
+    """End a task whose cancellation was forgotten on the way up.
+
+    Before Python 3.12 `asyncio.wait_for`, which the client of NATS is full of, returns its result and forgets the
+    cancellation when both come at once; a loop that never ends by itself would then never end.
+
+    Raises:
+        asyncio.CancelledError: the present task was cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+async def pause(seconds: float) -> None:
+    """Sleep between two rounds of a loop that only a cancellation ends."""
+    raise_if_cancelled()
+    await asyncio.sleep(seconds)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 
 from chassis.core.errors import UpstreamUnavailable
 from chassis.io import logs, metrics
+from chassis.io.concurrently import raise_if_cancelled
 from chassis.io.jetstream import Bus, Outgoing
 
 __all__ = ["ReportQueue"]
@@ -30,6 +31,7 @@ class ReportQueue:
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until `stopping` is set and the queue is empty."""
         while not (stopping.is_set() and self._queue.empty()):
+            raise_if_cancelled()
             try:
                 async with asyncio.timeout(0.5):
                     message = await self._queue.get()

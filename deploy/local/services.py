@@ -16,6 +16,7 @@ from deploy.local.nats_permissions import inbox_prefix
 __all__ = ["SERVICES", "Service", "ServiceEnvironment"]
 
 _TOKEN_SECONDS = 400 * 86_400
+_OF_ALERTS = ("HEIMDEX_ALERT_WEBHOOK_URL", "HEIMDEX_ALERT_WEBHOOK_SECRET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Service:
     nats_user: str | None = None
     signs_media: bool = False
     """Knows the secret behind signed media addresses."""
+    tells_of_alerts: bool = False
+    """Knows who is told of alerts, and what signs it."""
     extra: tuple[tuple[str, str], ...] = ()
     """Variables of its own, unless the person at the keyboard has set them."""
 
@@ -67,6 +70,7 @@ SERVICES: tuple[Service, ...] = (
         prefix="METRICS",
         database_role="metrics",
         nats_user="metrics",
+        tells_of_alerts=True,
     ),
     Service(
         name="gateway",
@@ -87,6 +91,7 @@ class ServiceEnvironment:
         self._private_pem = ensure_key_pair(folders.keys).private_pem
         self._media_secret = secret_file(folders.keys / "media.secret")
         self._tokens: dict[str, str] = {}
+        self._of_alerts = {name: inherited[name] for name in _OF_ALERTS if name in inherited}
         self._common = {
             **_without_secrets(inherited),
             "HEIMDEX_DATA_DIR": str(folders.root),
@@ -113,6 +118,8 @@ class ServiceEnvironment:
             environment["HEIMDEX_NATS_INBOX_PREFIX"] = inbox_prefix(service.nats_user)
         if service.signs_media:
             environment["HEIMDEX_MEDIA_SECRET"] = self._media_secret
+        if service.tells_of_alerts:
+            environment |= self._of_alerts
         return environment
 
     def _addresses(self) -> dict[str, Address]:
@@ -133,6 +140,7 @@ def _without_secrets(inherited: Mapping[str, str]) -> dict[str, str]:
         "HEIMDEX_MEDIA_SECRET",
         "HEIMDEX_SERVICE_TOKEN",
         "HEIMDEX_TOKEN",
+        *_OF_ALERTS,
     }
     return {name: value for name, value in inherited.items() if name not in ours}
 

@@ -46,8 +46,9 @@ class PostgresCapacityStore:
 
     async def recording(self, window: Window) -> Recording:
         """Return what ended in a window."""
-        work = await self._all("packed_work", window)
+        # Ends of runs first: of a run that ends just now, all work is there by the time we look for it.
         (runs,) = await self._all("packed_runs", window)
+        work = await self._all("packed_work", window)
         models = await self._all("models_at_work", window)
         table = _table(runs["runs"] or b"", _RUN_NUMBERS)
         return Recording(

@@ -118,7 +118,6 @@ class _Groups:
         everybody = np.array([index.setdefault((ALL_OWNERS, *key[1:]), len(index)) for key in list(index)])
         return cls(list(index), np.concatenate([own, everybody[own]]))
 
-
     def where(self, having: _Flags) -> "_Groups":
         """Return the groups of some of the samples alone."""
         used, codes = np.unique(self.codes[np.tile(having, 2)], return_inverse=True)

@@ -208,7 +208,8 @@ def test_nothing_measured_is_said_without_inventing_numbers(mesh: RunningMesh) -
             assert "NaN" not in text
             assert "p50" not in text
         empty = admin.json("GET", "/v1/admin/performance/latency", params={"owner_id": "nobody"})
-    assert empty == {"videos_measured": 0, "measured": 0, "approximate": 0, "missing": 0}
+    assert {"start_at", "end_at"} <= empty.keys()
+    assert {0} == {value for name, value in empty.items() if name not in {"start_at", "end_at"}}
 
 
 def test_the_metrics_role_can_not_read_a_transcript(mesh: RunningMesh) -> None:

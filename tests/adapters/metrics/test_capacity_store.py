@@ -15,7 +15,8 @@ from metrics_svc.domain.plan import plan_capacity
 from metrics_svc.domain.question import Question
 from metrics_svc.domain.windows import Window
 from metrics_svc.handlers import capacity as handlers
-from tests.support.capacity_simulation import START, Line, events_of, exponential, poisson, recording_of, simulate
+from tests.support.capacity_events import START, events_of, recording_of
+from tests.support.capacity_simulation import Line, exponential, poisson, simulate
 from tests.support.metrics_samples import NOW, run_event, samples_of, stage_event, stamp
 
 DAY = Window(NOW - timedelta(days=1), NOW)

@@ -110,8 +110,8 @@ async def test_everybody_together_is_the_sum_of_the_owners(event_store, database
     await event_store.add(samples_of(*library()))
     sums = (
         "SELECT measure, stage, outcome, model, period_start, sum(measured), sum(approximate), sum(missing),"
-        " sum(total), min(smallest), max(largest) FROM metrics.sketches WHERE (owner_id = '') = $1 GROUP BY 1, 2, 3, 4, 5 ORDER BY"
-        " 1, 2, 3, 4, 5"
+        " sum(total), min(smallest), max(largest) FROM metrics.sketches WHERE (owner_id = '') = $1"
+        " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
     )
 
     assert await fetch(database, sums, True) == await fetch(database, sums, False)

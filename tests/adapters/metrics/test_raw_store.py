@@ -35,7 +35,7 @@ samples = st.one_of(
         VideoRun, texts, texts, texts, small, texts, texts, texts, texts, *(maybe[moments],) * 3, moments,
         *(maybe[numbers],) * 2, flags, *(maybe[numbers],) * 2, small, flags,
     ),
-    st.builds(SearchSample, texts, texts, maybe[moments], moments, maybe[numbers], st.integers(0, 9), texts),
+    st.builds(SearchSample, texts, texts, maybe[moments], moments, maybe[numbers], st.integers(0, 9), texts, texts),
     st.builds(
         OperationSample, *(texts,) * 6, *(maybe[moments],) * 2, moments, maybe[numbers], flags,
         *(maybe[numbers],) * 2,

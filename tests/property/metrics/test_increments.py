@@ -77,6 +77,7 @@ searches = st.builds(
     latency_ns=amounts,
     results_count=st.integers(0, 2),
     query_text=st.just(""),
+    video_id=st.just(""),
 )
 operations = st.builds(
     OperationSample,

@@ -1,9 +1,10 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from chassis.core.errors import UpstreamUnavailable
-from chassis.io.concurrently import all_of, beside
+from chassis.io.concurrently import all_of, beside, pause
 
 
 async def test_results_come_in_the_order_of_asking():
@@ -51,3 +52,23 @@ async def test_work_beside_a_block_ends_with_it_and_leaves_no_task():
         async with beside(work()):
             raise ValueError("of the block")
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_loop_ends_even_when_its_cancellation_was_forgotten_on_the_way():
+    """asyncio.wait_for forgets it before Python 3.12 when the result comes at the same moment."""
+    rounds = []
+
+    async def loop():
+        while True:
+            rounds.append(1)
+            with suppress(asyncio.CancelledError):  # what wait_for does when both come at once
+                await asyncio.sleep(3_600)
+            await pause(0)
+
+    task = asyncio.ensure_future(loop())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert rounds == [1]

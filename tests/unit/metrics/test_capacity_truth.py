@@ -1,8 +1,8 @@
 """Forecast and advice for many kinds of pipelines, against what an independent simulation says of the changed setting.
 
 Recordings hold some 15,000 videos, which say a load to one percent. Near saturation a wait hangs on it by
-1/(1-load), so that a wait is forecast to about ten percent; no method knows a load better than its recording. The truths
-are kept in tests/golden/metrics/capacity_truth.json, each known to 1.5 %; HEIMDEX_WRITE_GOLDEN simulates them anew.
+1/(1-load), so that a wait is forecast to about ten percent; no method knows a load better than its recording. The
+truths are kept in tests/golden/metrics/capacity_truth.json; HEIMDEX_WRITE_GOLDEN simulates them anew, to 1.5 %.
 """
 
 import os
@@ -16,6 +16,7 @@ from metrics_svc.domain.passage import recorded_queue_s
 from metrics_svc.domain.plan import plan_capacity
 from metrics_svc.domain.trace import trace_of
 from tests.support.admin_lab import golden
+from tests.support.capacity_events import recorded
 from tests.support.capacity_simulation import (
     HOUR_S,
     bursts,
@@ -24,7 +25,6 @@ from tests.support.capacity_simulation import (
     lognormal,
     mixed,
     poisson,
-    recorded,
     renewal,
     simulate,
     true_means,
