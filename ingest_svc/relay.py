@@ -13,7 +13,7 @@ from chassis.core.stages import Stage
 from chassis.core.subjects import dead_subject
 from chassis.io import correlation, logs, metrics
 from chassis.io.blobs import BlobStore, source_key, video_prefix
-from chassis.io.concurrently import all_of
+from chassis.io.concurrently import all_of, pause
 from chassis.io.jetstream import Bus, Delivery, Outgoing
 from ingest_svc.adapters.progress_store import DueMessage, OverdueStep, ProgressStore
 from ingest_svc.domain.advance import advance
@@ -175,7 +175,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await asyncio.sleep(self._period_seconds)
+            await pause(self._period_seconds)
             try:
                 await self.sweep()
             except HeimdexError as error:

@@ -1,11 +1,11 @@
 """What the store needs now and then: hours become days, and what is too old goes."""
 
-import asyncio
 from datetime import timedelta
 
 from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError, InvalidInput
 from chassis.io import logs
+from chassis.io.concurrently import pause
 from metrics_svc.domain.folding import FOLD_DAYS
 from metrics_svc.ports.events import EventStore
 
@@ -36,7 +36,7 @@ class Upkeep:
                 await self.work()
             except HeimdexError as error:
                 _log.warning("the store could not be tended now", reason=error.reason)
-            await asyncio.sleep(self._period_seconds)
+            await pause(self._period_seconds)
 
     async def work(self) -> None:
         """Do everything that is due, once."""

@@ -1,11 +1,11 @@
 """Keeps the Prometheus view up to date: totals and percentiles of the store, and what waits on the carrier."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from chassis.core.errors import HeimdexError
 from chassis.core.subjects import CONSUMERS
 from chassis.io import logs, metrics
+from chassis.io.concurrently import pause
 from chassis.io.jetstream import Bus
 from metrics_svc.adapters.exposition import StoreView
 from metrics_svc.domain.series import families_of
@@ -37,7 +37,7 @@ class ViewKeeper:
                 await self.read()
             except HeimdexError as error:
                 _log.warning("the Prometheus view could not be brought up to date", error=str(error))
-            await asyncio.sleep(self._period_seconds)
+            await pause(self._period_seconds)
 
     async def read(self) -> None:
         """Bring everything up to date once."""
