@@ -1,6 +1,7 @@
 """Who may do what, and how a wrong request is told so: over HTTP, against the whole mesh."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,21 +22,24 @@ pytestmark = pytest.mark.timeout(120)
 DEMO = "harbour.mp4"
 
 
-def _admin_paths() -> Iterator[str]:
+def _admin_calls() -> Iterator[tuple[str, str]]:
+    """Return verb and path of every admin RPC that HTTP reaches."""
     service = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
     method: MethodDescriptor
     for method in service.methods:
-        yield method.GetOptions().Extensions[annotations_pb2.http].get.replace("{user_id}", "somebody")
+        rule = method.GetOptions().Extensions[annotations_pb2.http]
+        if verb := rule.WhichOneof("pattern"):
+            yield verb.upper(), re.sub(r"{[^}]+}", "somebody", getattr(rule, verb))
 
 
-ADMIN_PATHS = tuple(_admin_paths())
+ADMIN_CALLS = tuple(_admin_calls())
 
 
 def test_every_route_wants_a_token(mesh: RunningMesh) -> None:
     """R-USR-01: without one 401 with a reason and the scheme, on reads, writes, uploads, streams and numbers."""
     calls = [
         *(("GET", path) for path in ("/v1/videos", "/v1/videos/v_x", "/v1/videos/v_x:watch", "/v1/models")),
-        *(("GET", path) for path in ADMIN_PATHS),
+        *ADMIN_CALLS,
         ("POST", "/v1/search"),
         ("POST", "/v1/uploads?filename=a.mp4"),
         ("POST", "/v1/videos:replayFailed"),
@@ -96,14 +100,15 @@ def test_what_belongs_to_another_user_is_not_there(clips: Clips, library: Librar
     assert theirs.library.video(theirs.id)["etag"] == theirs.video["etag"], "nothing of it was changed"
 
 
-@pytest.mark.parametrize("path", ADMIN_PATHS)
-def test_numbers_across_users_are_for_administrators(library: Library, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), ADMIN_CALLS)
+def test_numbers_across_users_are_for_administrators(library: Library, method: str, path: str) -> None:
     """R-AD1-06: for every admin RPC of the contract: 403 for a user, and for nobody else."""
-    answer = library.call("GET", path)
+    answer = library.call(method, path, json=None if method == "GET" else {})
     assert (answer.status_code, answer.json()["code"]) == (403, 7)
     assert reason_of(answer.json()) == "ADMIN_REQUIRED"
-    with library.mesh.library(library.user, admin=True) as admin:
-        assert admin.call("GET", path).status_code in {200, 404, 501}
+    if method == "GET":
+        with library.mesh.library(library.user, admin=True) as admin:
+            assert admin.call("GET", path).status_code in {200, 404}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,6 @@ def test_numbers_across_users_are_for_administrators(library: Library, path: str
     [
         *(("GET", path) for path in ("/v1/people", "/v1/exports", "/v1/exports/e_x")),
         *(("POST", path) for path in ("/v1/people:merge", "/v1/people:split", "/v1/scenes/s_x/exports")),
-        *(("GET", f"/v1/admin/{name}") for name in ("storage", "cost", "capacity", "alerts")),
     ],
 )
 def test_what_is_not_built_says_so(library: Library, method: str, path: str) -> None:

@@ -73,6 +73,7 @@ def test_a_backfill_survives_a_kill_of_either_side_and_changes_and_counts_each_v
         mesh.wait_ready("metrics_svc")
         soon(lambda: look()["examined"] > stopped_at)
         mesh.kill("ingest_svc")
+        mesh.wait_ready("ingest_svc")  # the command asks for a mesh that is ready
         shown = heimdex(mesh, "backfill", "timing", "--json")  # started again, it shows the one that runs
         assert shown.returncode == 0, shown.stderr
         real = json.loads(shown.stdout)

@@ -121,6 +121,13 @@ def test_slots_that_were_not_told_are_the_most_pieces_seen_at_once():
     assert (servers.slots, servers.workers, servers.is_estimated) == (3, 1, True)
 
 
+def test_a_worker_whose_work_took_no_time_is_a_worker():
+    """Work that was given up before it began, or had nothing to do."""
+    servers = live_servers(pieces([(0, 5, 0, 1), (0, 5, 0, 2)]))
+
+    assert (servers.workers, servers.slots) == (2, 2)
+
+
 def test_slots_are_multiplied_by_workers():
     rows = [(at, at, 100, worker) for at in range(0, 1_000, 50) for worker in (1, 2, 3)]
     servers = live_servers(pieces(rows, slots=np.full(60, 4)))
@@ -184,16 +191,11 @@ def test_absurd_clocks_break_nothing():
     rows[9] = (5_400, 5_400, 3.2e9, 0)
     report = plan_capacity(recording({"metadata": pieces(rows, wait_s=np.zeros(60))}), WhatIf())
     (stage,) = report.stages
-    numbers = [
-        stage.load,
-        stage.measured.utilisation,
-        stage.forecast.mean_s,
-        stage.forecast.p95_s,
-        stage.advice.workers,
-    ]
+    known = [stage.load, stage.measured.utilisation, stage.forecast.mean_s, stage.forecast.p95_s, stage.advice.workers]
 
-    assert np.isfinite(numbers).all()
+    assert np.isfinite(known).all()
     assert report.uploads == 58
+    assert stage.measured.busy_servers * 24 * HOUR == pytest.approx(58 * 300 + 24 * HOUR - 5_400, abs=1e-6)
 
 
 @pytest.mark.parametrize(

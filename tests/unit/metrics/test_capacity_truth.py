@@ -7,6 +7,7 @@ truths are kept in tests/golden/metrics/capacity_truth.json; HEIMDEX_WRITE_GOLDE
 
 import os
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -45,6 +46,7 @@ SIDE_BY_SIDE = [
     work("transcription", 4, 0.75, PER_HOUR, lognormal, scv=1, needs=("metadata",), model="base@1"),
     work("scene_processing", 2, 0.65, PER_HOUR, exponential, needs=("scene_detection", "transcription"), fails=0.1),
 ]
+JOINED = "side by side, joined, with retries"
 SCENARIOS = {
     "independent users, exponential work": ([work("transcription", 3, 0.75, PER_HOUR, exponential)], poisson, 900),
     "work that always takes as long": ([work("transcription", 2, 0.8, PER_HOUR, constant)], poisson, 600),
@@ -68,7 +70,7 @@ SCENARIOS = {
         poisson,
         900,
     ),
-    "side by side, joined, with retries": (SIDE_BY_SIDE, poisson, 900),
+    JOINED: (SIDE_BY_SIDE, poisson, 900),
 }
 """Name to stages, arrivals by uploads per hour, and the length of a recording in hours."""
 SLOWER = [
@@ -108,9 +110,12 @@ def means(truths, name):
     return {stage: one["mean_wait_s"] for stage, one in truths[name].items()}
 
 
-def recordings(lines, arrivals, hours):
-    for seed in range(RECORDINGS):
-        yield recorded(lines, arrivals(PER_HOUR / FACTOR), length_s=hours * HOUR_S, seed=seed)
+@cache
+def recordings(name):
+    lines, arrivals, hours = SCENARIOS[name]
+    return [
+        recorded(lines, arrivals(PER_HOUR / FACTOR), length_s=hours * HOUR_S, seed=seed) for seed in range(RECORDINGS)
+    ]
 
 
 def errors(reports, expected):
@@ -134,11 +139,11 @@ def test_the_truths_are_known_well_enough(truths):
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_wait_at_one_and_a_half_times_the_uploads_is_forecast(truths, name):
-    """R-AD3-05: five of six recordings within 20 % in every stage, and all together right."""
-    reports = [plan_capacity(one, WhatIf(uploads_factor=FACTOR)) for one in recordings(*SCENARIOS[name])]
+    """R-AD3-05: within 20 % in every stage for each of six recordings, and right for all together."""
+    reports = [plan_capacity(one, WhatIf(uploads_factor=FACTOR)) for one in recordings(name)]
     found = errors(reports, means(truths, name))
 
-    assert (abs(found) <= WITHIN).all(axis=1).sum() >= RECORDINGS - 1, found.round(3)
+    assert (abs(found) <= WITHIN).all(), found.round(3)
     assert (abs(found.mean(axis=0)) <= BIAS).all(), found.round(3)
 
 
@@ -149,21 +154,35 @@ def test_the_wait_with_other_workers_and_a_slower_model_is_forecast(truths):
         stages=(StageChange(stage="transcription", workers=7),),
         models=(ModelChange(model="base@1", service_factor=1.7),),
     )
-    reports = [plan_capacity(one, what_if) for one in recordings(SIDE_BY_SIDE, poisson, 900)]
+    reports = [plan_capacity(one, what_if) for one in recordings(JOINED)]
     found = errors(reports, means(truths, "slower"))
 
-    assert (abs(found) <= WITHIN).all(axis=1).sum() >= RECORDINGS - 1, found.round(3)
+    assert (abs(found) <= WITHIN).all(), found.round(3)
     assert (abs(found.mean(axis=0)) <= BIAS).all(), found.round(3)
 
 
 def test_what_waiting_cost_a_video_from_upload_to_end_is_forecast(truths):
     """R-AD3-05: the whole pipeline; of stages side by side only what made the video later counts."""
-    reports = [plan_capacity(one, WhatIf(uploads_factor=FACTOR)) for one in recordings(SIDE_BY_SIDE, poisson, 900)]
+    reports = [plan_capacity(one, WhatIf(uploads_factor=FACTOR)) for one in recordings(JOINED)]
     found = np.array([one.forecast_queue.mean_s for one in reports]) / means(truths, "queue")["all"] - 1
 
-    assert (abs(found) <= WITHIN).sum() >= RECORDINGS - 1, found.round(3)
+    assert (abs(found) <= WITHIN).all(), found.round(3)
     assert abs(found.mean()) <= BIAS, found.round(3)
     assert all(one.forecast_queue.mean_s < sum(stage.forecast.mean_s for stage in one.stages) for one in reports)
+
+
+def test_eight_of_ten_windows_lie_in_the_band_that_is_told():
+    """R-AD3-05: what one window like the recorded one may bring, no more and no less."""
+    lines, length_s = [work("transcription", 3, 0.75, PER_HOUR, exponential)], 100 * HOUR_S
+    inside = 0
+    for seed in range(40):
+        (stage,) = plan_capacity(recorded(lines, poisson(PER_HOUR), length_s=length_s, seed=seed), WhatIf()).stages
+        next_mean = (
+            simulate(lines, poisson(PER_HOUR), length_s=length_s, seed=1_000 + seed).waits("transcription").mean()
+        )
+        inside += stage.forecast.low_s <= next_mean <= stage.forecast.high_s
+
+    assert 20 <= inside <= 38
 
 
 def test_advice_for_a_whole_pipeline_meets_the_target_in_every_stage():
