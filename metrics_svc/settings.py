@@ -19,7 +19,7 @@ class Settings(ChassisSettings):
     intake_slots: int = setting(
         "HEIMDEX_METRICS_INTAKE_SLOTS", "batches in hand at once: one is kept while the next is read", default=2
     )
-    intake_batch: int = setting("HEIMDEX_METRICS_INTAKE_BATCH", "most events of one transaction", default=4_096)
+    intake_batch: int = setting("HEIMDEX_METRICS_INTAKE_BATCH", "most events of one transaction", default=8_192)
     answers_cache_mib: int = setting(
         "HEIMDEX_METRICS_ANSWERS_CACHE_MIB", "mebibytes of decoded sketches kept in memory, about", default=64
     )

@@ -133,6 +133,6 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _stage_consumer(Stage.INDEXING, "index_moments"),
     ConsumerSpec("index_forget_video", "HEIMDEX_WORK", work_subject("index", "forget_video", "*")),
     ConsumerSpec("ingest_take_facts", "HEIMDEX_FACT", "heimdex.fact.v1.>", max_ack_pending=200),
-    # Two batches of 4,096 in hand and as many waiting.
-    ConsumerSpec("metrics_take_stage_events", "HEIMDEX_STAGE", "heimdex.stage.v1.>", max_ack_pending=20_000),
+    # Two batches of 8,192 in hand and as many waiting.
+    ConsumerSpec("metrics_take_stage_events", "HEIMDEX_STAGE", "heimdex.stage.v1.>", max_ack_pending=40_000),
 )

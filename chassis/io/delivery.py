@@ -45,11 +45,25 @@ class Outgoing:
 class Delivery:
     """One message in hand; its verbs say what the broker does next."""
 
+    __slots__ = ("_msg",)
+
     def __init__(self, msg: Msg) -> None:
         self._msg = msg
-        self.subject: str = msg.subject
-        self.data: bytes = msg.data
-        self.headers: Mapping[str, str] = msg.headers or {}
+
+    @property
+    def subject(self) -> str:
+        """Where it was published."""
+        return self._msg.subject
+
+    @property
+    def data(self) -> bytes:
+        """The payload."""
+        return self._msg.data
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What it travelled with."""
+        return self._msg.headers or {}
 
     @property
     def deliveries(self) -> int:

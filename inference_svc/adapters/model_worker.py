@@ -158,9 +158,7 @@ class ModelWorker(Generic[In, Out]):
                     _fail(self._queue[place].answer, DeadlineExceeded(f"{self.name} was too busy in time"))
                 gone = {*plan.take, *plan.drop}
                 self._queue = [request for place, request in enumerate(self._queue) if place not in gone]
-                metrics.MODEL_WAITING_ITEMS.labels(self.name).set(
-                    sum(request.waiting.items for request in self._queue)
-                )
+                metrics.MODEL_WAITING_ITEMS.labels(self.name).set(sum(request.waiting.items for request in self._queue))
                 if alive := [request for request in taken if request.answer.set_running_or_notify_cancel()]:
                     return alive
                 if self._is_warming and self._run is None:

@@ -10,7 +10,7 @@ from chassis.core.errors import HeimdexError, InvalidInput, StaleWrite, Upstream
 from chassis.io import logs, metrics
 from chassis.io.postgres import Connection, Database, load_queries
 from metrics_svc.adapters.increment_store import SketchRows
-from metrics_svc.adapters.raw_store import TABLES, RawRows
+from metrics_svc.adapters.raw_store import TABLES, RawRows, prepared
 from metrics_svc.codec.bins import decode_bins
 from metrics_svc.domain.folding import Hour, end_of_hours, folded, start_of_day
 from metrics_svc.domain.increments import Cell, increments_of
@@ -35,13 +35,14 @@ class PostgresEventStore:
 
     async def add(self, samples: Sequence[Sample]) -> int:
         """Keep what is new, all or nothing, and return how many samples were new."""
-        batch = Batch.of(samples)
+        parts = prepared(Batch.of(samples))
         async with self._writing() as connection:
-            new, found = await RawRows(connection, self._queries).keep_new(batch)
-            if any((new.stages, new.runs, new.searches, new.operations)):
-                await SketchRows(connection, self._queries).add(increments_of(new), are_days=False)
+            found = await RawRows(connection, self._queries).keep_new(parts)
+            new = [sample for novelty in found.values() for sample in novelty.new]
+            if new:
+                await SketchRows(connection, self._queries).add(increments_of(Batch.of(new)), are_days=False)
         _report(found)
-        return sum(len(novelty.new) for novelty in found.values())
+        return len(new)
 
     async def fold(self, now: datetime) -> int:
         """Merge hours older than FOLD_DAYS into their days, and return how many hour rows went."""

@@ -21,6 +21,7 @@ from metrics_svc.codec.copy_rows import (
     copy_rows,
     integers,
     long_integers,
+    rows_of,
     texts,
     times,
     uuids,
@@ -36,7 +37,7 @@ from metrics_svc.domain.samples import (
     event_key,
 )
 
-__all__ = ["TABLES", "EventTable", "RawRows"]
+__all__ = ["TABLES", "EventTable", "Prepared", "RawRows", "prepared"]
 
 _INTEGERS = frozenset({"generation", "attempt", "worker_slots", "unmeasured_attempts", "results_count"})
 """Columns of 4 bytes; other numbers take 8."""
@@ -58,8 +59,8 @@ class EventTable:
         fields = self.kind._fields[1:]
         return ["event_key", *(f"{name.removesuffix('_us')}_at" if name.endswith("_us") else name for name in fields)]
 
-    def rows(self, samples: Sequence[Any], keys: Sequence[bytes]) -> bytes:
-        """Return what COPY takes.
+    def rows(self, samples: Sequence[Any], keys: Sequence[bytes]) -> list[bytes]:
+        """Return the rows of samples as COPY takes them.
 
         Raises:
             InvalidInput: a number does not fit its column.
@@ -69,7 +70,7 @@ class EventTable:
             fields = [encode(column) for encode, column in zip(_encoders(self.kind), columns, strict=True)]
         except OverflowError as error:
             raise InvalidInput("a number does not fit its column", reason="UNSTORABLE_EVENT") from error
-        return copy_rows([uuids(keys), *fields])
+        return rows_of([uuids(keys), *fields])
 
 
 @cache
@@ -97,6 +98,31 @@ TABLES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Samples of one kind with their keys, by id, and their rows: all that can be done before the lock is taken."""
+
+    table: EventTable
+    samples: Sequence[Any]
+    keys: Mapping[str, bytes]
+    rows: Sequence[bytes]
+
+
+def prepared(batch: Batch) -> list[Prepared]:
+    """Return the kinds that a batch has.
+
+    Raises:
+        InvalidInput: a number does not fit its column.
+    """
+    kinds: tuple[Sequence[Sample], ...] = (batch.stages, batch.runs, batch.searches, batch.operations)
+    return [_prepared(table, samples) for table, samples in zip(TABLES, kinds, strict=True) if samples]
+
+
+def _prepared(table: EventTable, samples: Sequence[Sample]) -> Prepared:
+    keys = {sample.event_id: event_key(sample.event_id) for sample in samples}
+    return Prepared(table, samples, keys, table.rows(samples, [keys[sample.event_id] for sample in samples]))
+
+
 class RawRows:
     """The raw events, within a transaction of somebody else's."""
 
@@ -104,24 +130,18 @@ class RawRows:
         self._connection = connection
         self._queries = queries
 
-    async def keep_new(self, batch: Batch) -> tuple[Batch, dict[str, Novelty]]:
-        """Write what is new and remember contradictions; return what is new, and what became of each kind."""
-        kinds: tuple[Sequence[Sample], ...] = (batch.stages, batch.runs, batch.searches, batch.operations)
-        found = {
-            table.name: await self._keep(table, samples) if samples else Novelty([], 0, [])
-            for table, samples in zip(TABLES, kinds, strict=True)
-        }
-        return Batch(*(tuple(novelty.new) for novelty in found.values())), found
+    async def keep_new(self, parts: Sequence[Prepared]) -> dict[str, Novelty]:
+        """Write what is new and remember contradictions; return what became of each kind, by table."""
+        return {part.table.name: await self._keep(part) for part in parts}
 
-    async def _keep(self, table: EventTable, samples: Sequence[Sample]) -> Novelty:
-        keys = {sample.event_id: event_key(sample.event_id) for sample in samples}
-        novelty = sift(samples, await self._known(table, samples, keys))
+    async def _keep(self, part: Prepared) -> Novelty:
+        novelty = sift(part.samples, await self._known(part.table, part.samples, part.keys))
         if novelty.new:
             await self._connection.copy_to_table(
-                table.name,
+                part.table.name,
                 schema_name="metrics",
-                columns=table.columns,
-                source=BytesIO(table.rows(novelty.new, [keys[sample.event_id] for sample in novelty.new])),
+                columns=part.table.columns,
+                source=BytesIO(copy_rows([part.rows[place] for place in novelty.places])),
                 format="binary",
             )
         if novelty.contradictions:
@@ -129,7 +149,7 @@ class RawRows:
             await self._connection.executemany(
                 self._queries["add_contradiction"],
                 [
-                    (UUID(keys[told.event_id]), UUID(digest), table.name, *told)
+                    (UUID(part.keys[told.event_id]), UUID(digest), part.table.name, *told)
                     for told, digest in zip(novelty.contradictions, digests, strict=True)
                 ],
             )

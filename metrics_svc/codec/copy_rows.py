@@ -4,13 +4,13 @@ Every field is its length and its bytes; a null is a length of -1. See "COPY, Bi
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from struct import Struct
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Encode", "booleans", "copy_rows", "integers", "long_integers", "texts", "times", "uuids"]
+__all__ = ["Encode", "booleans", "copy_rows", "integers", "long_integers", "rows_of", "texts", "times", "uuids"]
 
 Encode = Callable[[Sequence[Any]], list[bytes]]
 """Makes the fields of a column."""
@@ -24,10 +24,15 @@ _POSTGRES_EPOCH_US = 946_684_800_000_000
 """The year 2000, in microseconds since 1970."""
 
 
-def copy_rows(columns: Sequence[list[bytes]]) -> bytes:
-    """Return what COPY takes, given the fields of each column."""
-    rows = zip(repeat(_COUNT.pack(len(columns))), *columns, strict=False)
-    return b"".join((_SIGNATURE, *chain.from_iterable(rows), _END))
+def rows_of(columns: Sequence[list[bytes]]) -> list[bytes]:
+    """Return the rows, given the fields of each column."""
+    count = _COUNT.pack(len(columns))
+    return [b"".join(row) for row in zip(repeat(count), *columns, strict=False)]
+
+
+def copy_rows(rows: Iterable[bytes]) -> bytes:
+    """Return what COPY takes."""
+    return b"".join((_SIGNATURE, *rows, _END))
 
 
 def texts(values: Iterable[str]) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from metrics_svc.domain.samples import Sample, VideoRun
@@ -23,11 +23,12 @@ class Contradiction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """What becomes of samples of one kind; those that are new keep their order."""
+    """What becomes of samples of one kind: those that are new in their order, and their places among all."""
 
-    new: list[Any]
-    repeated: int
-    contradictions: list[Contradiction]
+    new: list[Any] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    repeated: int = 0
+    contradictions: list[Contradiction] = field(default_factory=list)
 
 
 def identity(sample: Sample) -> Hashable:
@@ -40,18 +41,17 @@ def sift(samples: Sequence[Sample], known: Iterable[Sample]) -> Novelty:
     stands: dict[Hashable, Sample] = {}
     for sample in known:
         stands[sample.event_id] = stands[identity(sample)] = sample
-    novelty = Novelty([], 0, [])
-    new, repeated = novelty.new, 0
-    for sample in samples:
+    places: list[int] = []
+    contradictions: list[Contradiction] = []
+    for place, sample in enumerate(samples):
         first = stands.get(sample.event_id) or stands.get(identity(sample))
         if first is None:
-            new.append(sample)
+            places.append(place)
             stands[sample.event_id] = stands[identity(sample)] = sample
         elif differences := _differences(first, sample):
-            novelty.contradictions.append(Contradiction(sample.event_id, sample.owner_id, json.dumps(differences)))
-        else:
-            repeated += 1
-    return Novelty(new, repeated, novelty.contradictions)
+            contradictions.append(Contradiction(sample.event_id, sample.owner_id, json.dumps(differences)))
+    repeated = len(samples) - len(places) - len(contradictions)
+    return Novelty([samples[place] for place in places], places, repeated, contradictions)
 
 
 def _differences(first: Sample, second: Sample) -> Mapping[str, tuple[Any, Any]]:

@@ -108,6 +108,15 @@ async def test_conditions_change_the_forecast_and_nothing_that_was_measured(busy
     assert after["scene_detection"]["workers"] == 2
 
 
+async def test_the_answer_comes_as_a_table(busy):
+    answer = await busy.http.get(PATH, params={**WINDOW, "format": "csv"})
+    header, *rows = answer.text.splitlines()
+
+    assert answer.status_code == 200, answer.text
+    assert header.startswith("processing_stage,pieces,retries,")
+    assert [row.split(",")[0] for row in rows] == [line.stage for line in LINES]
+
+
 async def test_an_empty_database_has_an_empty_answer(lab):
     """R-AD2-07: 200 and no stages; what is not known is absent."""
     answer = await lab.http.get(PATH)

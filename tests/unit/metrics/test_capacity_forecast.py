@@ -8,7 +8,7 @@ import pytest
 from metrics_svc.domain.capacity import StageChange, WhatIf
 from metrics_svc.domain.plan import plan_capacity
 from tests.support.capacity_events import recorded, recording_of
-from tests.support.capacity_simulation import DAY_S, HOUR_S, daily, lognormal, simulate, truth, with_workers
+from tests.support.capacity_simulation import DAY_S, HOUR_S, daily, lognormal, poisson, simulate, truth, with_workers
 from tests.support.capacity_simulation import stage_at_load as work
 
 WITHIN = 0.20
@@ -91,6 +91,31 @@ def test_a_stage_that_can_not_keep_up_says_by_how_much():
     assert stage.forecast.mean_s == pytest.approx(truths.mean(), rel=WITHIN)
     assert "transcription can not keep up at 4 times the uploads" in report.advice
     assert f"{stage.advice.workers} workers for transcription (now 8)" in report.advice
+
+
+def test_what_waits_at_the_end_of_a_recording_is_demand_too():
+    """More came than could be done, so what ended says less than what came."""
+    lines = [
+        work("metadata", 1, 0.05, 100, lognormal, scv=1),
+        work("transcription", 4, 1.3, 100, lognormal, scv=1, needs=("metadata",)),
+    ]
+    report = plan_capacity(recorded(lines, poisson(100), length_s=DAY_S, seed=9), WhatIf())
+    metadata, transcription = report.stages
+
+    assert transcription.measured.pieces < 0.85 * metadata.measured.pieces
+    assert transcription.measured.utilisation == pytest.approx(1, abs=0.02)
+    assert transcription.load == pytest.approx(1.3, rel=0.07)
+    assert transcription.advice.workers > 5
+
+
+def test_a_stage_of_a_newer_version_is_forecast_like_any_other():
+    """It is handed out so long after the upload as it was."""
+    newer = [work("metadata", 1, 0.3, 60, lognormal, scv=1), work("stage_17", 2, 0.7, 60, lognormal, scv=1)]
+    report = plan_capacity(recorded(newer, poisson(60), length_s=5 * DAY_S, seed=10), WhatIf())
+    stages = {one.stage: one for one in report.stages}
+
+    assert list(stages) == ["metadata", "stage_17"]
+    assert stages["stage_17"].forecast.mean_s == pytest.approx(stages["stage_17"].measured.mean_wait_s, rel=0.3)
 
 
 def test_advice_counts_workers_of_several_slots():
