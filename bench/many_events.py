@@ -15,8 +15,8 @@ from chassis.core.stages import PIPELINE
 from chassis.io.postgres import load_queries
 from metrics_svc.adapters.increment_store import SketchRows
 from metrics_svc.adapters.raw_store import RawRows
-from metrics_svc.domain.increments import increments_of
-from metrics_svc.domain.samples import Batch, StageSample, VideoRun
+from metrics_svc.domain.events.increments import increments_of
+from metrics_svc.domain.events.samples import Batch, StageSample, VideoRun
 
 __all__ = ["DAYS", "EVENTS_PER_VIDEO", "seed"]
 

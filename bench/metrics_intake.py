@@ -30,7 +30,7 @@ from deploy.local import LocalServers
 from heimdex.metrics.v1 import stage_event_pb2
 from metrics_svc.adapters.event_store import PostgresEventStore
 from metrics_svc.consumer import CONSUMER, EventConsumer
-from metrics_svc.domain.samples import OperationSample, SearchSample, StageSample, VideoRun
+from metrics_svc.domain.events.samples import OperationSample, SearchSample, StageSample, VideoRun
 from metrics_svc.intake import Intake
 from metrics_svc.settings import Settings
 

@@ -32,10 +32,10 @@ from metrics_svc.backfill import BackfillRunner
 from metrics_svc.codec.events import DECODERS
 from metrics_svc.codec.library import LIBRARY_DECODERS
 from metrics_svc.consumer import EventConsumer
-from metrics_svc.domain.library import VideoChange
-from metrics_svc.domain.samples import OperationSample, SearchSample, StageSample, VideoRun
-from metrics_svc.domain.storage import Store, StoredMeasurement
-from metrics_svc.domain.webhook import read_receivers, read_secrets
+from metrics_svc.domain.alerts.webhook import read_receivers, read_secrets
+from metrics_svc.domain.events.samples import OperationSample, SearchSample, StageSample, VideoRun
+from metrics_svc.domain.library.library import VideoChange
+from metrics_svc.domain.library.storage import Store, StoredMeasurement
 from metrics_svc.grpc_api import AdminParts, AdminServicer, register
 from metrics_svc.handlers.alert_deliveries import Courier
 from metrics_svc.handlers.alert_looks import Senses
@@ -109,9 +109,12 @@ def _take_events(
     of_events = dict.fromkeys((StageSample, VideoRun, SearchSample, OperationSample), events)
     intake = Intake({**of_events, **keepers})
     consumer = EventConsumer(bus=bus, intake=intake, clock=clock, decoders={**DECODERS, **LIBRARY_DECODERS})
-    context.spawn_worker(
-        consumer.run(slots=settings.intake_slots, max_messages=settings.intake_batch, stopping=context.stopping)
-    )
+
+    async def take() -> None:
+        await events.sketch_unsketched()
+        await consumer.run(slots=settings.intake_slots, max_messages=settings.intake_batch, stopping=context.stopping)
+
+    context.spawn_worker(take())
     upkeep = Upkeep(store=events, clock=clock, keep_days=settings.keep_days, period_seconds=settings.upkeep_seconds)
     context.spawn(upkeep.run())
 

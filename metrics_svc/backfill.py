@@ -6,7 +6,7 @@ from chassis.core.backoff import delay_seconds
 from chassis.core.clock import Clock
 from chassis.core.errors import DeadlineExceeded, HeimdexError, Overloaded, StaleWrite, UpstreamUnavailable
 from chassis.io import logs
-from metrics_svc.domain.backfill import Backfill, BackfillState, after_page
+from metrics_svc.domain.backfill.backfill import Backfill, BackfillState, after_page
 from metrics_svc.ports.backfill import BackfillStore, VideoEnds
 
 __all__ = ["BackfillRunner"]

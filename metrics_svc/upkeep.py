@@ -6,7 +6,7 @@ from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError, InvalidInput
 from chassis.io import logs
 from chassis.io.concurrently import pause
-from metrics_svc.domain.folding import FOLD_DAYS
+from metrics_svc.domain.events.folding import FOLD_DAYS
 from metrics_svc.ports.events import EventStore
 
 __all__ = ["Upkeep"]

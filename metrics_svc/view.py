@@ -8,7 +8,7 @@ from chassis.io import logs, metrics
 from chassis.io.concurrently import pause
 from chassis.io.jetstream import Bus
 from metrics_svc.adapters.exposition import StoreView
-from metrics_svc.domain.series import families_of
+from metrics_svc.domain.answers.series import families_of
 from metrics_svc.ports.totals import TotalsStore
 
 __all__ = ["Latest", "ViewKeeper"]

@@ -6,9 +6,9 @@ from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError
 from chassis.io import logs
 from metrics_svc.codec.timing import encode_stage_latency
-from metrics_svc.domain.measures import ALL_OWNERS, Measure
-from metrics_svc.domain.timing import stage_latency
-from metrics_svc.domain.windows import MAX_DAYS, Period, Window, parse_window
+from metrics_svc.domain.answers.timing import stage_latency
+from metrics_svc.domain.answers.windows import MAX_DAYS, Period, Window, parse_window
+from metrics_svc.domain.events.measures import ALL_OWNERS, Measure
 from metrics_svc.ports.answers import AnswerStore
 
 __all__ = ["warm_up"]

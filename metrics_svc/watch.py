@@ -6,7 +6,7 @@ from datetime import timedelta
 from chassis.core.clock import Clock
 from chassis.core.errors import HeimdexError, InvalidInput
 from chassis.io import logs, metrics
-from metrics_svc.domain.webhook import Receiver
+from metrics_svc.domain.alerts.webhook import Receiver
 from metrics_svc.handlers.alert_deliveries import Courier
 from metrics_svc.handlers.alert_looks import Look, Senses, look_at_rules
 from metrics_svc.ports.alerts import AlertStore

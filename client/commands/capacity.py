@@ -17,7 +17,14 @@ NumberT = TypeVar("NumberT", int, float)
 
 
 @click.command()
-@click.option("--range", "window", default="30d", show_default=True, metavar="DAYS", help="From now back, 1d to 365d.")
+@click.option(
+    "--range",
+    "window",
+    default="30d",
+    show_default=True,
+    metavar="DAYS",
+    help="Whole UTC days up to today, 1d to 365d.",
+)
 @click.option(
     "--target-wait", "target_s", type=float, metavar="SECONDS", help="95 % of the work may wait so long; 60 by default."
 )

@@ -22,7 +22,14 @@ _MOST_ROWS = 1_000
     show_default=True,
     help="What a row is.",
 )
-@click.option("--range", "window", default="30d", show_default=True, metavar="DAYS", help="From now back, 1d to 365d.")
+@click.option(
+    "--range",
+    "window",
+    default="30d",
+    show_default=True,
+    metavar="DAYS",
+    help="Whole UTC days up to today, 1d to 365d.",
+)
 @click.option("--owner", "owner_id", metavar="ID", help="Only what belongs to this owner.")
 @click.option(
     "--limit",

@@ -14,7 +14,14 @@ WINDOW = re.compile(r"[1-9][0-9]{0,2}d")
 
 
 @click.command()
-@click.option("--range", "window", default="30d", show_default=True, metavar="DAYS", help="From now back, 1d to 365d.")
+@click.option(
+    "--range",
+    "window",
+    default="30d",
+    show_default=True,
+    metavar="DAYS",
+    help="Whole UTC days up to today, 1d to 365d.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: {stages, latency, rtf}.")
 def stages(*, window: str, as_json: bool) -> None:
     """Show p50, p95 and p99 of every stage and of whole videos. Needs an administrator's token."""

@@ -87,7 +87,7 @@ def show_numbers(client: HeimdexClient, models: list[Model], screen: Console) ->
         client.latency(window="1d"),
         client.rtf(window="1d"),
     )
-    screen.print("\n[bold]3. Where the seconds went[/]  the last 24 hours of this mesh")
+    screen.print("\n[bold]3. Where the seconds went[/]  today (UTC), on this mesh")
     screen.print(stage_table(performance))
     screen.print(latency_line(latency))
     screen.print(rtf_line(rtf))

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from chassis.io.postgres import Database, Row, load_queries
 from metrics_svc.codec.bins import decode_bins
-from metrics_svc.domain.alert_readings import Disk, RunEnds, Searches, VideoRtf, Waiting
-from metrics_svc.domain.measures import Measure
-from metrics_svc.domain.sketch import Sketch
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.alerts.readings import Disk, RunEnds, Searches, VideoRtf, Waiting
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.events.measures import Measure
+from metrics_svc.domain.events.sketch import Sketch
 from metrics_svc.ports.alerts import Usual
 
 __all__ = ["PostgresAlertData"]

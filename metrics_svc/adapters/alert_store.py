@@ -9,9 +9,9 @@ from typing import Any
 
 from chassis.core.errors import StaleWrite
 from chassis.io.postgres import Connection, Database, Row, load_queries
-from metrics_svc.domain.alert_rules import DEFAULTS, AlertRule, RuleId, Silence
-from metrics_svc.domain.alert_state import EndReason, Phase, Reading, Watchpoint
-from metrics_svc.domain.alerts import Alert, Situation
+from metrics_svc.domain.alerts.alert import Alert, Situation
+from metrics_svc.domain.alerts.rules import DEFAULTS, AlertRule, RuleId, Silence
+from metrics_svc.domain.alerts.state import EndReason, Phase, Reading, Watchpoint
 from metrics_svc.ports.alerts import AlertQuery, Committed
 
 __all__ = ["PostgresAlertStore"]

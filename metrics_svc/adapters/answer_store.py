@@ -19,8 +19,8 @@ from chassis.io.postgres import Connection, Database, load_queries
 from metrics_svc.adapters.edge_store import EventTallies, place_of
 from metrics_svc.adapters.sketch_cache import SketchCache
 from metrics_svc.codec.bins import decode_bins
-from metrics_svc.domain.readings import OTHER_OPERATIONS, DayRows, Group, Integers, Readings, Tally, gathered
-from metrics_svc.domain.windows import Window, midnight
+from metrics_svc.domain.answers.readings import OTHER_OPERATIONS, DayRows, Group, Integers, Readings, Tally, gathered
+from metrics_svc.domain.answers.windows import Window, midnight
 
 __all__ = ["PostgresAnswerStore"]
 
@@ -166,7 +166,7 @@ class _Reading:
         day = piece.start.date()
         is_folded = await self._connection.fetch(self._queries["folded_days"], self._owner_id, [day])
         edges = (piece,) if is_folded else piece.partial_hours()
-        events = EventTallies(self._connection, self._queries)
+        events = EventTallies(self._connection)
         placed: list[_Placed] = []
         for edge in edges:
             placed += [one async for one in events.count(edge, self._owner_id, self._kept)]

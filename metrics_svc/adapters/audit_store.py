@@ -14,12 +14,12 @@ from chassis.core.errors import HeimdexError, UpstreamUnavailable
 from chassis.core.stages import Outcome, Stage
 from chassis.io.postgres import Connection, Database, Row, load_queries
 from metrics_svc.codec.bins import decode_bins
-from metrics_svc.domain.audit import Account, Cell, Numbers, Value
-from metrics_svc.domain.audited import LABELS, Audited
-from metrics_svc.domain.buckets import BOUNDS_NS, bucket_span
-from metrics_svc.domain.rebuilding import KeptSketch, RawLengths, SketchKey, Tallied
-from metrics_svc.domain.series import Total
-from metrics_svc.domain.windows import Window, midnight
+from metrics_svc.domain.answers.buckets import BOUNDS_NS, bucket_span
+from metrics_svc.domain.answers.series import Total
+from metrics_svc.domain.answers.windows import Window, midnight
+from metrics_svc.domain.audit.audited import LABELS, Audited
+from metrics_svc.domain.audit.comparison import Account, Cell, Numbers, Value
+from metrics_svc.domain.audit.rebuilding import KeptSketch, RawLengths, SketchKey, Tallied
 
 __all__ = ["ORACLES", "SOURCES", "FrozenDatabase", "PostgresMoment", "Source"]
 

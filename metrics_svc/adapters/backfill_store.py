@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis.core.errors import NotReady
 from chassis.io.postgres import Database, Row, load_queries, record_value
-from metrics_svc.domain.backfill import Backfill, BackfillState, KnownRun, Tally, VideoEnd
+from metrics_svc.domain.backfill.backfill import Backfill, BackfillState, KnownRun, Tally, VideoEnd
 
 __all__ = ["PostgresBackfillStore"]
 

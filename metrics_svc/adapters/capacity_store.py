@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chassis.io.postgres import Database, Row, load_queries
-from metrics_svc.domain.recording import Numbers, Pieces, Recording, Runs
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.recording import Numbers, Pieces, Recording, Runs
 
 __all__ = ["PostgresCapacityStore"]
 

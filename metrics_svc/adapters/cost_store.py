@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from chassis.io.postgres import Database, Row, load_queries
-from metrics_svc.domain.cost import Grouping, StorageUse, WorkUse, stored_by_day
-from metrics_svc.domain.rate_card import DEFAULT_CARD, PRICE_DECIMALS, PRICES, RateCard, price_text, read_price
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.cost.cost import Grouping, StorageUse, WorkUse, stored_by_day
+from metrics_svc.domain.cost.rate_card import DEFAULT_CARD, PRICE_DECIMALS, PRICES, RateCard, price_text, read_price
 
 __all__ = ["PostgresCostStore"]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chassis.io.postgres import Database, load_queries
-from metrics_svc.domain.alert_pages import DeliveryRow
-from metrics_svc.domain.webhook import Delivery, Reply
+from metrics_svc.domain.alerts.pages import DeliveryRow
+from metrics_svc.domain.alerts.webhook import Delivery, Reply
 
 __all__ = ["PostgresDeliveryStore"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -10,12 +10,15 @@ from chassis.core.errors import HeimdexError, InvalidInput, StaleWrite, Upstream
 from chassis.io import logs, metrics
 from chassis.io.postgres import Connection, Database, load_queries
 from metrics_svc.adapters.increment_store import SketchRows
+from metrics_svc.adapters.kept_samples import EVERY_MEASURE, read_kept
 from metrics_svc.adapters.raw_store import TABLES, RawRows, prepared
 from metrics_svc.codec.bins import decode_bins
-from metrics_svc.domain.folding import Hour, end_of_hours, folded, start_of_day
-from metrics_svc.domain.increments import Cell, increments_of
-from metrics_svc.domain.novelty import Novelty
-from metrics_svc.domain.samples import Batch, Sample
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.events.folding import Hour, end_of_hours, folded, start_of_day
+from metrics_svc.domain.events.increments import Cell, increments_of
+from metrics_svc.domain.events.measures import ALL_OWNERS
+from metrics_svc.domain.events.novelty import Novelty
+from metrics_svc.domain.events.samples import Batch, Sample
 
 __all__ = ["PostgresEventStore"]
 
@@ -23,6 +26,7 @@ _log = logs.get_logger(__name__)
 _DAYS_AT_ONCE = 10
 """Days of owners that one transaction folds or forgets: a few thousand rows, in less time than a batch of events."""
 _ROWS_AT_ONCE = 10_000
+_EVER = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _FORGETTING = (*(f"forget_{table.name}" for table in TABLES), "forget_contradictions")
 
 
@@ -43,6 +47,22 @@ class PostgresEventStore:
                 await SketchRows(connection, self._queries).add(increments_of(Batch.of(new)), are_days=False)
         _report(found)
         return len(new)
+
+    async def sketch_unsketched(self) -> int:
+        """Make the sketches of events that were kept before there were any; return how many events got theirs.
+
+        A store that has sketches has them of everything, for both are written in one transaction: it is left alone.
+        """
+        events = 0
+        async with self._writing() as connection:
+            if await connection.fetchval(self._queries["is_unsketched"]):
+                rows = SketchRows(connection, self._queries)
+                async for batch in read_kept(connection, _EVER, ALL_OWNERS, EVERY_MEASURE):
+                    await rows.add(increments_of(batch), are_days=False)
+                    events += len(batch)
+        if events:
+            _log.info("events of an older version were sketched", events=events)
+        return events
 
     async def fold(self, now: datetime) -> int:
         """Merge hours older than FOLD_DAYS into their days, and return how many hour rows went."""

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from chassis.io import metrics
-from metrics_svc.domain.series import Family, Kind
+from metrics_svc.domain.answers.series import Family, Kind
 
 __all__ = ["StoreView"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chassis.io.postgres import Connection
 from metrics_svc.codec.bins import decode_many, encode_many
-from metrics_svc.domain.increments import Cell, Entries, Increments
+from metrics_svc.domain.events.increments import Cell, Entries, Increments
 
 __all__ = ["SketchRows"]
 

@@ -8,7 +8,7 @@ from chassis.io.grpc_client import GrpcClient
 from heimdex.ingest.v1 import maintenance_service_pb2 as api
 from heimdex.ingest.v1 import video_pb2
 from heimdex.ingest.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
-from metrics_svc.domain.backfill import EndPage, Tally, VideoEnd
+from metrics_svc.domain.backfill.backfill import EndPage, Tally, VideoEnd
 from metrics_svc.ports.backfill import CheckedPage
 
 __all__ = ["IngestVideoEnds"]

@@ -8,7 +8,9 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.io.postgres import Database, load_queries
-from metrics_svc.domain.library import (
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.library.library import (
     RECENT_SEARCHES,
     RECENT_VIDEOS,
     Overview,
@@ -19,9 +21,7 @@ from metrics_svc.domain.library import (
     last_days,
     newest_changes,
 )
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.user_pages import PageAsked
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.library.user_pages import PageAsked
 
 __all__ = ["PostgresLibraryStore"]
 

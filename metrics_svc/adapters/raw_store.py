@@ -26,8 +26,8 @@ from metrics_svc.codec.copy_rows import (
     times,
     uuids,
 )
-from metrics_svc.domain.novelty import Novelty, sift
-from metrics_svc.domain.samples import (
+from metrics_svc.domain.events.novelty import Novelty, sift
+from metrics_svc.domain.events.samples import (
     Batch,
     OperationSample,
     Sample,

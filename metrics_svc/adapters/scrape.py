@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from prometheus_client.parser import text_string_to_metric_families
 
 from chassis.io import metrics
-from metrics_svc.domain.scraped import Samples
+from metrics_svc.domain.audit.scraped import Samples
 
 __all__ = ["OwnScrape"]
 

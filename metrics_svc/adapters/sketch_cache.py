@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from metrics_svc.domain.readings import DayRows, Group, Tally, gathered
+from metrics_svc.domain.answers.readings import DayRows, Group, Tally, gathered
 
 __all__ = ["KeptDays", "SketchCache"]
 

@@ -6,9 +6,9 @@ from datetime import date, datetime
 import asyncpg
 
 from chassis.io.postgres import Connection, Database, load_queries
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.storage import Store, StoredMeasurement, StoredRow, points_of
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.library.storage import Store, StoredMeasurement, StoredRow, points_of
 
 __all__ = ["PostgresStorageStore"]
 

@@ -1,7 +1,7 @@
 """Totals since ever, added up by PostgreSQL."""
 
 from chassis.io.postgres import Database, load_queries
-from metrics_svc.domain.series import Total
+from metrics_svc.domain.answers.series import Total
 
 __all__ = ["PostgresTotalsStore"]
 

@@ -6,8 +6,8 @@ from dataclasses import fields
 import asyncpg
 
 from chassis.io.postgres import Database, load_queries
-from metrics_svc.domain.library import VideoChange
-from metrics_svc.domain.waterfall import MAX_RUNS, Attempt, RunEnd
+from metrics_svc.domain.library.library import VideoChange
+from metrics_svc.domain.library.waterfall import MAX_RUNS, Attempt, RunEnd
 
 __all__ = ["MAX_ATTEMPTS", "PostgresWaterfallStore"]
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from metrics_svc.domain.webhook import MAX_ERROR_CHARS, Receiver, Reply
+from metrics_svc.domain.alerts.webhook import MAX_ERROR_CHARS, Receiver, Reply
 
 __all__ = ["HttpWebhook"]
 

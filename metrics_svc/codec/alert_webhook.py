@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, datetime
 
-from metrics_svc.domain.alert_rules import AlertRule, subject_of
-from metrics_svc.domain.alerts import Alert, AlertEvent, Notice, documentation_of
-from metrics_svc.domain.webhook import Receiver
+from metrics_svc.domain.alerts.alert import Alert, AlertEvent, Notice, documentation_of
+from metrics_svc.domain.alerts.rules import AlertRule, subject_of
+from metrics_svc.domain.alerts.webhook import Receiver
 from metrics_svc.ports.alerts import NewDelivery
 
 __all__ = ["VERSION", "deliveries_of"]

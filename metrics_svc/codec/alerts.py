@@ -6,8 +6,9 @@ from typing import Any
 
 from heimdex.metrics.v1 import alert_pb2
 from metrics_svc.codec.wire import moment, optional, question_of, stamp_of
-from metrics_svc.domain.alert_changes import RuleChange, etag_of, silence_until
-from metrics_svc.domain.alert_pages import (
+from metrics_svc.domain.alerts.alert import Alert, Situation, documentation_of
+from metrics_svc.domain.alerts.changes import RuleChange, etag_of, silence_until
+from metrics_svc.domain.alerts.pages import (
     AlertPage,
     AlertQuestion,
     DeliveryPage,
@@ -16,10 +17,9 @@ from metrics_svc.domain.alert_pages import (
     write_number,
     write_place,
 )
-from metrics_svc.domain.alert_rules import Silence, subject_of
-from metrics_svc.domain.alert_state import Phase, Watchpoint
-from metrics_svc.domain.alerts import Alert, Situation, documentation_of
-from metrics_svc.domain.webhook import Receiver
+from metrics_svc.domain.alerts.rules import Silence, subject_of
+from metrics_svc.domain.alerts.state import Phase, Watchpoint
+from metrics_svc.domain.alerts.webhook import Receiver
 
 __all__ = [
     "alert_question",

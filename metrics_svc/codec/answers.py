@@ -4,9 +4,9 @@ from typing import Any
 
 from heimdex.metrics.v1 import admin_service_pb2 as admin
 from metrics_svc.codec.wire import stamp_of
-from metrics_svc.domain import reports
-from metrics_svc.domain.quantiles import Quantiles
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers import reports
+from metrics_svc.domain.answers.quantiles import Quantiles
+from metrics_svc.domain.answers.windows import Window
 
 __all__ = [
     "coverage_fields",

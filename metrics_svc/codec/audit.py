@@ -11,9 +11,9 @@ from google.protobuf.message import Message
 from heimdex.metrics.v1 import admin_service_pb2 as admin
 from heimdex.metrics.v1 import audit_pb2
 from metrics_svc.codec.wire import stamp_of
-from metrics_svc.domain.audit import AuditReport, Cell, Check, Difference, Numbers, Value, Way
-from metrics_svc.domain.audited import LABELS, Audited
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.audit.audited import LABELS, Audited
+from metrics_svc.domain.audit.comparison import AuditReport, Cell, Check, Difference, Numbers, Value, Way
 
 __all__ = ["encode_audit", "method_of", "numbers_of", "request_of"]
 

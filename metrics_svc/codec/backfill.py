@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from heimdex.metrics.v1 import backfill_pb2
 from metrics_svc.codec.wire import stamp_of
-from metrics_svc.domain.alert_pages import write_number
-from metrics_svc.domain.backfill import Backfill, Problem, VideoEnd, sentence_of
-from metrics_svc.domain.verification import Verification
+from metrics_svc.domain.alerts.pages import write_number
+from metrics_svc.domain.backfill.backfill import Backfill, Problem, VideoEnd, sentence_of
+from metrics_svc.domain.backfill.verification import Verification
 
 __all__ = ["encode_backfill", "encode_backfills", "encode_verification"]
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chassis.core.errors import Corruption
-from metrics_svc.domain.sketch import SCALE_BINS, Bins, Counts
+from metrics_svc.domain.events.sketch import SCALE_BINS, Bins, Counts
 
 __all__ = ["decode_bins", "decode_many", "encode_bins", "encode_many"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from heimdex.metrics.v1 import capacity_pb2
 from metrics_svc.codec.wire import optional, stamp_of
-from metrics_svc.domain.capacity import (
+from metrics_svc.domain.capacity.capacity import (
     DEFAULT_TARGET_S,
     CapacityReport,
     ModelChange,
@@ -12,7 +12,7 @@ from metrics_svc.domain.capacity import (
     StageChange,
     WhatIf,
 )
-from metrics_svc.domain.forecast import Waits
+from metrics_svc.domain.capacity.forecast import Waits
 
 __all__ = ["decode_target", "decode_what_if", "encode_capacity"]
 

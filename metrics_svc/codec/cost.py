@@ -3,9 +3,9 @@
 from chassis.core.errors import FieldViolation, InvalidInput
 from heimdex.metrics.v1 import cost_pb2
 from metrics_svc.codec.wire import optional, question_of, stamp_of
-from metrics_svc.domain.cost import AMOUNT_DECIMALS, BASE_UNITS, Grouping, Kind, Line, amount_text
-from metrics_svc.domain.cost_report import CostQuestion, CostReport
-from metrics_svc.domain.rate_card import CURRENCY, MODEL_PRICES, PRICES, CardChange, RateCard, price_text
+from metrics_svc.domain.cost.cost import AMOUNT_DECIMALS, BASE_UNITS, Grouping, Kind, Line, amount_text
+from metrics_svc.domain.cost.rate_card import CURRENCY, MODEL_PRICES, PRICES, CardChange, RateCard, price_text
+from metrics_svc.domain.cost.report import CostQuestion, CostReport
 
 __all__ = ["card_change", "cost_question", "decode_update", "encode_card", "encode_cost"]
 

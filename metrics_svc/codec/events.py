@@ -12,7 +12,7 @@ from typing import Any
 from chassis.core.stages import Stage
 from heimdex.metrics.v1 import stage_event_pb2
 from metrics_svc.codec.wire import optional, parse
-from metrics_svc.domain.samples import (
+from metrics_svc.domain.events.samples import (
     OperationSample,
     SearchSample,
     StageSample,
@@ -25,7 +25,7 @@ from metrics_svc.domain.samples import (
     require_id,
     wait_between,
 )
-from metrics_svc.domain.words import END_OF_RUN, operation_word, outcome_word, stage_word
+from metrics_svc.domain.events.words import END_OF_RUN, operation_word, outcome_word, stage_word
 
 __all__ = [
     "DECODERS",

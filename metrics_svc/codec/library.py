@@ -11,18 +11,18 @@ from heimdex.metrics.v1 import admin_service_pb2 as admin
 from heimdex.metrics.v1 import storage_measured_pb2, storage_pb2, video_changed_pb2
 from metrics_svc.codec.events import Decode
 from metrics_svc.codec.wire import moment, optional, parse, stamp_of
-from metrics_svc.domain import library
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.samples import clean_text, clean_word, length_or_none, require_id
-from metrics_svc.domain.storage import (
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.events.samples import clean_text, clean_word, length_or_none, require_id
+from metrics_svc.domain.events.words import stage_word
+from metrics_svc.domain.library import library
+from metrics_svc.domain.library.storage import (
     INDEX_STORE,
     OBJECT_STORE,
     StorageReport,
     Store,
     StoredMeasurement,
 )
-from metrics_svc.domain.user_pages import UserPage
-from metrics_svc.domain.words import stage_word
+from metrics_svc.domain.library.user_pages import UserPage
 
 __all__ = [
     "LIBRARY_DECODERS",

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from heimdex.metrics.v1 import timing_pb2
 from metrics_svc.codec.answers import coverage_fields, percentile_fields, window_fields
-from metrics_svc.domain import timing
+from metrics_svc.domain.answers import timing
 
 __all__ = ["encode_operations", "encode_search_quality", "encode_stage_latency"]
 

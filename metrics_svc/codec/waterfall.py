@@ -5,7 +5,7 @@ from typing import Any
 
 from heimdex.metrics.v1 import waterfall_pb2
 from metrics_svc.codec.wire import stamp_of
-from metrics_svc.domain.waterfall import Bar, Gap, RunPicture, Totals, Waterfall, coverage_of
+from metrics_svc.domain.library.waterfall import Bar, Gap, RunPicture, Totals, Waterfall, coverage_of
 
 __all__ = ["encode_waterfall"]
 

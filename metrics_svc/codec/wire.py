@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.core.errors import FieldViolation, InvalidInput
 from chassis.core.stages import Outcome
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.samples import MAX_ID_CHARS
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.events.samples import MAX_ID_CHARS
 
 __all__ = ["moment", "optional", "parse", "question_of", "stamp_of"]
 

@@ -3,8 +3,8 @@
 from chassis.io.identity import require_admin
 from heimdex.metrics.v1 import alert_pb2
 from metrics_svc.codec import alerts as codec
-from metrics_svc.domain.alert_changes import rule_id_of
-from metrics_svc.domain.alert_pages import read_number
+from metrics_svc.domain.alerts.changes import rule_id_of
+from metrics_svc.domain.alerts.pages import read_number
 from metrics_svc.grpc_api.parts import Api, Context
 from metrics_svc.handlers import alerts as handlers
 

@@ -9,9 +9,9 @@ from chassis.io.identity import require_admin
 from heimdex.metrics.v1 import audit_pb2
 from metrics_svc.codec.audit import encode_audit, method_of, numbers_of, request_of
 from metrics_svc.codec.wire import question_of
-from metrics_svc.domain.audit import Numbers
-from metrics_svc.domain.audited import Audited
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.audit.audited import Audited
+from metrics_svc.domain.audit.comparison import Numbers
 from metrics_svc.grpc_api.parts import Api, Context
 from metrics_svc.handlers.audit import audit
 from metrics_svc.ports.audit import Moment, ToldAnswers

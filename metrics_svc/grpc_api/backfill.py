@@ -5,7 +5,7 @@ import secrets
 from chassis.io.identity import require_admin
 from heimdex.metrics.v1 import backfill_pb2
 from metrics_svc.codec import backfill as codec
-from metrics_svc.domain.alert_pages import read_number
+from metrics_svc.domain.alerts.pages import read_number
 from metrics_svc.grpc_api.parts import Api, Context
 from metrics_svc.handlers import backfill as handlers
 

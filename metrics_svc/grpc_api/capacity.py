@@ -4,7 +4,7 @@ from chassis.io.identity import require_admin
 from heimdex.metrics.v1 import capacity_pb2
 from metrics_svc.codec import capacity as codec
 from metrics_svc.codec.wire import question_of
-from metrics_svc.domain.capacity import WhatIf
+from metrics_svc.domain.capacity.capacity import WhatIf
 from metrics_svc.grpc_api.parts import Api, Context
 from metrics_svc.handlers import capacity as handlers
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from chassis.core.clock import Clock
 from chassis.io import logs
 from chassis.io.concurrently import all_of
-from metrics_svc.domain.webhook import LEASE, Delivery, Receiver, headers_of, next_attempt
+from metrics_svc.domain.alerts.webhook import LEASE, Delivery, Receiver, headers_of, next_attempt
 from metrics_svc.ports.alerts import DeliveryStore, Webhook
 
 __all__ = ["Courier"]

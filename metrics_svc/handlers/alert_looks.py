@@ -9,12 +9,12 @@ from chassis.core.subjects import CONSUMERS, STAGE_CONTEXT, work_subject
 from chassis.io import logs
 from chassis.io.concurrently import all_of
 from metrics_svc.codec.alert_webhook import deliveries_of
-from metrics_svc.domain import alert_readings as readings
-from metrics_svc.domain.alert_rules import BASELINE, USUAL_SAMPLES, AlertRule, RuleId
-from metrics_svc.domain.alert_state import MAX_PAUSE, Reading, Watchpoint
-from metrics_svc.domain.alerts import Situation, advance
-from metrics_svc.domain.webhook import Receiver
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.alerts import readings
+from metrics_svc.domain.alerts.alert import Situation, advance
+from metrics_svc.domain.alerts.rules import BASELINE, USUAL_SAMPLES, AlertRule, RuleId
+from metrics_svc.domain.alerts.state import MAX_PAUSE, Reading, Watchpoint
+from metrics_svc.domain.alerts.webhook import Receiver
+from metrics_svc.domain.answers.windows import Window
 from metrics_svc.ports.alerts import AlertData, AlertStore, Backlog, Committed
 
 __all__ = ["Look", "Measured", "Senses", "look_at_rules"]

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from chassis.core.errors import FieldViolation, InvalidInput, StaleWrite
-from metrics_svc.domain.alert_changes import RuleChange, rule_id_of
-from metrics_svc.domain.alert_pages import AlertPage, AlertQuestion, DeliveryPage, page_size_of
-from metrics_svc.domain.alert_rules import RuleId, Silence
-from metrics_svc.domain.alert_state import Phase
-from metrics_svc.domain.alerts import Situation
-from metrics_svc.domain.samples import MAX_ID_CHARS
+from metrics_svc.domain.alerts.alert import Situation
+from metrics_svc.domain.alerts.changes import RuleChange, rule_id_of
+from metrics_svc.domain.alerts.pages import AlertPage, AlertQuestion, DeliveryPage, page_size_of
+from metrics_svc.domain.alerts.rules import RuleId, Silence
+from metrics_svc.domain.alerts.state import Phase
+from metrics_svc.domain.events.samples import MAX_ID_CHARS
 from metrics_svc.ports.alerts import AlertQuery, AlertStore, DeliveryStore
 
 __all__ = ["list_alerts", "list_deliveries", "list_rules", "silence_rule", "update_rule"]

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from metrics_svc.domain import answering
-from metrics_svc.domain.measures import Measure
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.reports import (
+from metrics_svc.domain.answers import answering
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.reports import (
     FailureReport,
     LatencyReport,
     QueueReport,
@@ -14,6 +13,7 @@ from metrics_svc.domain.reports import (
     StageReport,
     ThroughputReport,
 )
+from metrics_svc.domain.events.measures import Measure
 from metrics_svc.ports.answers import AnswerStore
 
 __all__ = [

@@ -5,14 +5,23 @@ import heapq
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from metrics_svc.domain.audit import MOST_LISTED, Account, AuditReport, Check, Comparison, Difference, Way, compare
-from metrics_svc.domain.audited import AUDITED
-from metrics_svc.domain.measures import ALL_OWNERS
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.rebuilding import compare_sketches, totals_of
-from metrics_svc.domain.scraped import GAUGES, Samples, compare_view, counters_of, gauges_of
-from metrics_svc.domain.series import Total
-from metrics_svc.domain.windows import Window, midnight
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.series import Total
+from metrics_svc.domain.answers.windows import Window, midnight
+from metrics_svc.domain.audit.audited import AUDITED
+from metrics_svc.domain.audit.comparison import (
+    MOST_LISTED,
+    Account,
+    AuditReport,
+    Check,
+    Comparison,
+    Difference,
+    Way,
+    compare,
+)
+from metrics_svc.domain.audit.rebuilding import compare_sketches, totals_of
+from metrics_svc.domain.audit.scraped import GAUGES, Samples, compare_view, counters_of, gauges_of
+from metrics_svc.domain.events.measures import ALL_OWNERS
 from metrics_svc.ports.audit import Begin, Moment, PrometheusView, ToldAnswers
 
 __all__ = ["audit"]

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from chassis.core.errors import NotFound
-from metrics_svc.domain.alert_pages import page_size_of
-from metrics_svc.domain.backfill import (
+from metrics_svc.domain.alerts.pages import page_size_of
+from metrics_svc.domain.backfill.backfill import (
     Backfill,
     BackfillState,
     Problem,
@@ -12,7 +12,7 @@ from metrics_svc.domain.backfill import (
     problem_of_run,
     request_id_of,
 )
-from metrics_svc.domain.verification import Verification, read_place, write_place
+from metrics_svc.domain.backfill.verification import Verification, read_place, write_place
 from metrics_svc.ports.backfill import BackfillStore, VideoEnds
 
 __all__ = ["cancel_backfill", "get_backfill", "list_backfills", "start_backfill", "verify_backfill"]

@@ -3,11 +3,11 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from metrics_svc.domain.capacity import CapacityReport, WhatIf
-from metrics_svc.domain.plan import plan_capacity
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.recording import Recording
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.capacity import CapacityReport, WhatIf
+from metrics_svc.domain.capacity.plan import plan_capacity
+from metrics_svc.domain.capacity.recording import Recording
 from metrics_svc.ports.capacity import CapacityStore
 
 __all__ = ["MAX_PIECES", "capacity"]

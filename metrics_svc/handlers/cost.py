@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from chassis.core.errors import FieldViolation, InvalidInput, NotFound, StaleWrite
-from metrics_svc.domain.cost import Bill, Grouping, make_bill
-from metrics_svc.domain.cost_pages import PAGED, Pin, page_of, page_size_of, read_token
-from metrics_svc.domain.cost_report import CostQuestion, CostReport
-from metrics_svc.domain.rate_card import CardChange, RateCard, require_same
+from metrics_svc.domain.cost.cost import Bill, Grouping, make_bill
+from metrics_svc.domain.cost.pages import PAGED, Pin, page_of, page_size_of, read_token
+from metrics_svc.domain.cost.rate_card import CardChange, RateCard, require_same
+from metrics_svc.domain.cost.report import CostQuestion, CostReport
 from metrics_svc.ports.cost import CostStore
 
 __all__ = ["cost", "rate_card", "simulated_cost", "update_rate_card"]

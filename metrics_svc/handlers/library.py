@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.core.errors import FieldViolation, InvalidInput, NotFound
-from metrics_svc.domain.library import Overview, UserDetail, VideoChange
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.samples import MAX_ID_CHARS
-from metrics_svc.domain.storage import MAX_OWNERS, StorageReport, bytes_by_day, bytes_by_owner, largest_first
-from metrics_svc.domain.user_pages import UserPage, ask_page, page_of
-from metrics_svc.domain.waterfall import Attempt, RunEnd, Waterfall, draw_runs
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.events.samples import MAX_ID_CHARS
+from metrics_svc.domain.library.library import Overview, UserDetail, VideoChange
+from metrics_svc.domain.library.storage import MAX_OWNERS, StorageReport, bytes_by_day, bytes_by_owner, largest_first
+from metrics_svc.domain.library.user_pages import UserPage, ask_page, page_of
+from metrics_svc.domain.library.waterfall import Attempt, RunEnd, Waterfall, draw_runs
 from metrics_svc.ports.library import LibraryStore, StorageStore, WaterfallStore
 
 __all__ = ["PageRequest", "overview", "storage", "user_detail", "user_page", "waterfall"]

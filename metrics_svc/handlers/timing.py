@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from metrics_svc.domain import timing
-from metrics_svc.domain.measures import Measure
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.readings import OTHER_OPERATIONS
+from metrics_svc.domain.answers import timing
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.readings import OTHER_OPERATIONS
+from metrics_svc.domain.events.measures import Measure
 from metrics_svc.ports.answers import AnswerStore
 
 __all__ = ["operation_performance", "search_quality", "stage_latency"]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from metrics_svc.domain.quantiles import Quantiles
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.timing import TOTAL
+from metrics_svc.domain.answers.quantiles import Quantiles
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.timing import TOTAL
 from metrics_svc.handlers import answers, timing
 from metrics_svc.ports.answers import AnswerStore
 from metrics_svc.ports.library import LibraryStore, StorageStore
@@ -20,7 +20,7 @@ _OBJECTS = "objects"
 
 
 async def latest_gauges(*, store: AnswerStore, library: LibraryStore, storage: StorageStore, now: datetime) -> Gauges:
-    """Return every gauge of `metrics_svc.domain.series`; what was not measured has no series."""
+    """Return every gauge of `metrics_svc.domain.answers.series`; what was not measured has no series."""
     return {
         **await _latencies(store, now),
         **await _bytes(storage),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from metrics_svc.domain.alert_pages import DeliveryRow, Place
-from metrics_svc.domain.alert_readings import Disk, RunEnds, Searches, VideoRtf, Waiting
-from metrics_svc.domain.alert_rules import AlertRule, RuleId, Silence
-from metrics_svc.domain.alerts import Alert, AlertEvent, Outcome, Situation
-from metrics_svc.domain.sketch import Sketch
-from metrics_svc.domain.webhook import Delivery, Receiver, Reply
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.alerts.alert import Alert, AlertEvent, Outcome, Situation
+from metrics_svc.domain.alerts.pages import DeliveryRow, Place
+from metrics_svc.domain.alerts.readings import Disk, RunEnds, Searches, VideoRtf, Waiting
+from metrics_svc.domain.alerts.rules import AlertRule, RuleId, Silence
+from metrics_svc.domain.alerts.webhook import Delivery, Receiver, Reply
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.events.sketch import Sketch
 
 __all__ = [
     "AlertData",

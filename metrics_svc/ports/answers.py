@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from metrics_svc.domain.readings import Readings
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.readings import Readings
+from metrics_svc.domain.answers.windows import Window
 
 __all__ = ["AnswerStore"]
 
@@ -16,7 +16,7 @@ class AnswerStore(Protocol):
         """Return what one snapshot of the store says of some measures, exact to the microsecond.
 
         An empty owner is everybody; an unknown one has nothing. `measures` are words of
-        metrics_svc.domain.measures, or OTHER_OPERATIONS.
+        metrics_svc.domain.events.measures, or OTHER_OPERATIONS.
 
         Raises:
             UpstreamUnavailable, DeadlineExceeded: the store does not answer now.

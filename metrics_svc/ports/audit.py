@@ -6,12 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from metrics_svc.domain.audit import Account, Numbers
-from metrics_svc.domain.audited import Audited
-from metrics_svc.domain.rebuilding import KeptSketch, RawLengths
-from metrics_svc.domain.scraped import Samples
-from metrics_svc.domain.series import Total
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.series import Total
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.audit.audited import Audited
+from metrics_svc.domain.audit.comparison import Account, Numbers
+from metrics_svc.domain.audit.rebuilding import KeptSketch, RawLengths
+from metrics_svc.domain.audit.scraped import Samples
 
 __all__ = ["AuditParts", "Begin", "Hold", "Moment", "PrometheusView", "ToldAnswers"]
 

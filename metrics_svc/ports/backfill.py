@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from metrics_svc.domain.backfill import Backfill, BackfillState, EndPage, KnownRun, VideoEnd
+from metrics_svc.domain.backfill.backfill import Backfill, BackfillState, EndPage, KnownRun, VideoEnd
 
 __all__ = ["BackfillParts", "BackfillStore", "CheckedPage", "VideoEnds"]
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
-from metrics_svc.domain.recording import Recording
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.recording import Recording
 
 __all__ = ["CapacityStore"]
 

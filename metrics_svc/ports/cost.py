@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from metrics_svc.domain.cost import Grouping, StorageUse, WorkUse
-from metrics_svc.domain.rate_card import RateCard
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.cost.cost import Grouping, StorageUse, WorkUse
+from metrics_svc.domain.cost.rate_card import RateCard
 
 __all__ = ["CostStore"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from metrics_svc.domain.samples import Sample
+from metrics_svc.domain.events.samples import Sample
 
 __all__ = ["EventStore", "Sink"]
 
@@ -39,6 +39,13 @@ class EventStore(Sink, Protocol):
 
         Raises:
             InvalidInput: a sample can never be kept; nothing was.
+        """
+        ...
+
+    async def sketch_unsketched(self) -> int:
+        """Make the sketches of events that were kept before there were any; return how many events got theirs.
+
+        A store that has any sketch has them all and is left alone.
         """
         ...
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from metrics_svc.domain.library import Overview, RecentSearch, RecentVideo, User, VideoChange
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.storage import Store, StoredMeasurement, StoredRow
-from metrics_svc.domain.user_pages import PageAsked
-from metrics_svc.domain.waterfall import Attempt, RunEnd
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.library.library import Overview, RecentSearch, RecentVideo, User, VideoChange
+from metrics_svc.domain.library.storage import Store, StoredMeasurement, StoredRow
+from metrics_svc.domain.library.user_pages import PageAsked
+from metrics_svc.domain.library.waterfall import Attempt, RunEnd
 from metrics_svc.ports.events import Sink
 
 __all__ = ["LibraryStore", "StorageStore", "WaterfallStore"]

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from metrics_svc.domain.series import Total
+from metrics_svc.domain.answers.series import Total
 
 __all__ = ["TotalsStore"]
 

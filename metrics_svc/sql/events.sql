@@ -113,6 +113,13 @@ SELECT owner_id, date '1970-01-01' + day, nextval('metrics.sketch_versions')
 FROM unnest($1::text[], $2::integer[]) AS touched (owner_id, day)
 ON CONFLICT (owner_id, day) DO UPDATE SET version = excluded.version
 
+-- name: is_unsketched
+-- Whether events are kept and no sketch is: they were taken by a version that had none.
+SELECT NOT EXISTS (SELECT FROM metrics.sketch_days) AND (
+    EXISTS (SELECT FROM metrics.stage_events) OR EXISTS (SELECT FROM metrics.video_runs)
+    OR EXISTS (SELECT FROM metrics.search_events) OR EXISTS (SELECT FROM metrics.operations)
+)
+
 -- name: days_to_fold
 -- Some days of owners that have hours before $1, at most $2; the oldest thousand rows tell them.
 SELECT DISTINCT owner_id, (period_start AT TIME ZONE 'UTC')::date AS day

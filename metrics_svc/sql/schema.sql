@@ -232,7 +232,7 @@ CREATE TABLE metrics.sketches (
     owner_id text NOT NULL,  -- Whose samples; empty: everybody's together.
     period_start timestamp with time zone NOT NULL,  -- First instant of the UTC hour or day.
     is_day boolean NOT NULL,  -- Whether the period is a day; an hour otherwise. A day may have both: a late sample lands in an hour until the next folding.
-    measure text NOT NULL,  -- What was measured: a word of metrics_svc.domain.measures.
+    measure text NOT NULL,  -- What was measured: a word of metrics_svc.domain.events.measures.
     stage text NOT NULL,  -- Stage as a lower-case word; empty for what is not a stage.
     outcome text NOT NULL,  -- Outcome as a lower-case word.
     model text NOT NULL,  -- Model, name@revision; empty without one.

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from metrics_svc.domain.alert_rules import DEFAULTS, RuleId, subject_of
-from metrics_svc.domain.webhook import headers_of
+from metrics_svc.domain.alerts.rules import DEFAULTS, RuleId, subject_of
+from metrics_svc.domain.alerts.webhook import headers_of
 from tests.support.metrics_samples import NOW
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/alerts.md").read_text(encoding="utf-8")

@@ -20,9 +20,9 @@ from metrics_svc.adapters.alert_store import PostgresAlertStore
 from metrics_svc.adapters.delivery_store import PostgresDeliveryStore
 from metrics_svc.adapters.event_store import PostgresEventStore
 from metrics_svc.adapters.webhook import HttpWebhook
-from metrics_svc.domain.alert_changes import RuleChange, etag_of
-from metrics_svc.domain.alert_pages import AlertQuestion
-from metrics_svc.domain.webhook import read_receivers
+from metrics_svc.domain.alerts.changes import RuleChange, etag_of
+from metrics_svc.domain.alerts.pages import AlertQuestion
+from metrics_svc.domain.alerts.webhook import read_receivers
 from metrics_svc.handlers.alert_deliveries import Courier
 from metrics_svc.handlers.alert_looks import Senses
 from metrics_svc.handlers.alerts import list_alerts, update_rule

@@ -18,7 +18,7 @@ from metrics_svc.adapters.audit_store import FrozenDatabase, PostgresMoment
 from metrics_svc.adapters.cost_store import PostgresCostStore
 from metrics_svc.adapters.event_store import PostgresEventStore
 from metrics_svc.adapters.library_store import PostgresLibraryStore
-from metrics_svc.domain.scraped import Samples
+from metrics_svc.domain.audit.scraped import Samples
 from metrics_svc.grpc_api import AdminParts, AdminServicer
 from metrics_svc.ports.audit import AuditParts
 from tests.support.metrics_samples import (

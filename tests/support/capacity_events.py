@@ -8,8 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from heimdex.common.v1 import stage_pb2
 from heimdex.metrics.v1 import stage_event_pb2
-from metrics_svc.domain.recording import Pieces, Recording, Runs
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.recording import Pieces, Recording, Runs
 from tests.support.capacity_simulation import Arrivals, Line, Piece, Simulated, simulate
 
 __all__ = ["START", "events_of", "recorded", "recording_of"]

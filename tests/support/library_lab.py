@@ -20,9 +20,9 @@ from metrics_svc.adapters.storage_store import PostgresStorageStore
 from metrics_svc.adapters.waterfall_store import PostgresWaterfallStore
 from metrics_svc.codec.events import DECODERS
 from metrics_svc.codec.library import LIBRARY_DECODERS
-from metrics_svc.domain.library import VideoChange
-from metrics_svc.domain.samples import OperationSample, SearchSample, StageSample, VideoRun
-from metrics_svc.domain.storage import Store, StoredMeasurement
+from metrics_svc.domain.events.samples import OperationSample, SearchSample, StageSample, VideoRun
+from metrics_svc.domain.library.library import VideoChange
+from metrics_svc.domain.library.storage import Store, StoredMeasurement
 from metrics_svc.grpc_api.library import LibraryApi
 from metrics_svc.intake import Intake
 from tests.support.metrics_samples import MINUTE_NS, NOW, stamp

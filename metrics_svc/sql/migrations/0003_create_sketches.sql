@@ -61,6 +61,17 @@ ALTER TABLE metrics.video_runs
     ADD COLUMN unmeasured_attempts integer NOT NULL DEFAULT 0,
     ADD COLUMN is_backfilled       boolean NOT NULL DEFAULT false;
 
+-- Until now duration_ns was the time from the first start to the end; attempts tell what was work in it.
+UPDATE metrics.video_runs SET elapsed_ns = duration_ns, duration_ns = NULL;
+UPDATE metrics.video_runs AS run SET duration_ns = work.measured_ns, unmeasured_attempts = work.unmeasured
+FROM (
+    SELECT video_id, generation, least(sum(duration_ns), 9223372036854775807)::bigint AS measured_ns,
+        (count(*) - count(duration_ns))::integer AS unmeasured
+    FROM metrics.stage_events
+    GROUP BY video_id, generation
+) AS work
+WHERE work.video_id = run.video_id AND work.generation = run.generation;
+
 COMMENT ON COLUMN metrics.video_runs.duration_ns IS 'Sum of the attempts of the run in nanoseconds; null when not told or filled in later.';
 COMMENT ON COLUMN metrics.video_runs.elapsed_ns IS 'Nanoseconds from the first start to the end, pauses and side-by-side work included; null when not known.';
 COMMENT ON COLUMN metrics.video_runs.unmeasured_attempts IS 'Attempts that ended without a measured length; duration_ns is a lower bound then.';
@@ -151,7 +162,7 @@ COMMENT ON TABLE metrics.sketches IS 'Counts, sums and log-bin sketches per hour
 COMMENT ON COLUMN metrics.sketches.owner_id IS 'Whose samples; empty: everybody''s together.';
 COMMENT ON COLUMN metrics.sketches.period_start IS 'First instant of the UTC hour or day.';
 COMMENT ON COLUMN metrics.sketches.is_day IS 'Whether the period is a day; an hour otherwise. A day may have both: a late sample lands in an hour until the next folding.';
-COMMENT ON COLUMN metrics.sketches.measure IS 'What was measured: a word of metrics_svc.domain.measures.';
+COMMENT ON COLUMN metrics.sketches.measure IS 'What was measured: a word of metrics_svc.domain.events.measures.';
 COMMENT ON COLUMN metrics.sketches.stage IS 'Stage as a lower-case word; empty for what is not a stage.';
 COMMENT ON COLUMN metrics.sketches.outcome IS 'Outcome as a lower-case word.';
 COMMENT ON COLUMN metrics.sketches.model IS 'Model, name@revision; empty without one.';

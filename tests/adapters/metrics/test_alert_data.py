@@ -6,8 +6,8 @@ import pytest
 from google.protobuf.message import Message
 
 from metrics_svc.adapters.alert_data_store import PostgresAlertData
-from metrics_svc.domain.alert_readings import Disk, RunEnds, Searches, VideoRtf, Waiting
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.alerts.readings import Disk, RunEnds, Searches, VideoRtf, Waiting
+from metrics_svc.domain.answers.windows import Window
 from tests.support.metrics_samples import MINUTE_NS, NOW, run_event, samples_of, search_event, stage_event
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

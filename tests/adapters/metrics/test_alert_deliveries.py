@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from metrics_svc.domain.alert_rules import Silence
-from metrics_svc.domain.webhook import LEASE, MAX_ATTEMPTS, headers_of
+from metrics_svc.domain.alerts.rules import Silence
+from metrics_svc.domain.alerts.webhook import LEASE, MAX_ATTEMPTS, headers_of
 from tests.support.alert_lab import SECRET, alert_lab, receiving
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)

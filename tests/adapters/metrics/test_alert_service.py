@@ -14,7 +14,7 @@ from chassis.io.settings import Secret
 from client.cli import main
 from deploy.local.addresses import free_address
 from metrics_svc.app import build
-from metrics_svc.domain.alert_rules import DEFAULTS, RuleId
+from metrics_svc.domain.alerts.rules import DEFAULTS, RuleId
 from metrics_svc.settings import Settings
 from tests.support.admin_lab import DESCRIPTORS
 from tests.support.alert_lab import SECRET, receiving

@@ -11,11 +11,11 @@ from chassis.io import metrics
 from chassis.io.concurrently import all_of
 from chassis.io.postgres import Database, load_queries
 from metrics_svc.adapters.alert_store import PostgresAlertStore
-from metrics_svc.domain.alert_pages import AlertQuestion
-from metrics_svc.domain.alert_rules import DEFAULTS, RuleId, Silence
-from metrics_svc.domain.alert_state import Reading
-from metrics_svc.domain.alerts import advance
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.alerts.alert import advance
+from metrics_svc.domain.alerts.pages import AlertQuestion
+from metrics_svc.domain.alerts.rules import DEFAULTS, RuleId, Silence
+from metrics_svc.domain.alerts.state import Reading
+from metrics_svc.domain.answers.windows import Window
 from metrics_svc.handlers.alerts import list_alerts
 from metrics_svc.ports.alerts import AlertQuery, Committed
 from tests.support.alert_lab import alert_lab

@@ -10,7 +10,7 @@ from chassis.io.jetstream import Bus, Outgoing
 from chassis.io.migrate import migrate
 from chassis.io.postgres import Database
 from metrics_svc.adapters.webhook import HttpWebhook
-from metrics_svc.domain.alert_rules import RuleId
+from metrics_svc.domain.alerts.rules import RuleId
 from tests.support.alert_lab import SECRET, AlertLab, TurnedClock, alert_lab, receiving
 from tests.support.eventually import eventually
 from tests.support.metrics_samples import MINUTE_NS, NOW, run_event, search_event, stage_event

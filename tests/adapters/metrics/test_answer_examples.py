@@ -7,8 +7,8 @@ import pytest
 from chassis.core.stages import PIPELINE
 from heimdex.metrics.v1 import stage_event_pb2
 from metrics_svc.adapters.answer_store import PostgresAnswerStore
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.reports import Coverage
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.reports import Coverage
 from metrics_svc.handlers import answers as handlers
 from tests.support.metrics_samples import MINUTE_NS, NOW, run_event, samples_of, search_event, stage_event, stamp
 

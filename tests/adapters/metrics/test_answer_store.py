@@ -7,9 +7,9 @@ from chassis.core.errors import Corruption, UpstreamUnavailable
 from chassis.io.concurrently import all_of
 from chassis.io.postgres import load_queries
 from metrics_svc.adapters.answer_store import PostgresAnswerStore
-from metrics_svc.domain.measures import ALL_OWNERS, Measure
-from metrics_svc.domain.readings import Group
-from metrics_svc.domain.windows import Window, midnight
+from metrics_svc.domain.answers.readings import Group
+from metrics_svc.domain.answers.windows import Window, midnight
+from metrics_svc.domain.events.measures import ALL_OWNERS, Measure
 from tests.support.metrics_answers import METHODS, AskedAt
 from tests.support.metrics_samples import NOW, operation_event, run_event, samples_of, search_event, stage_event
 

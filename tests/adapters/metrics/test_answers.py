@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from metrics_svc.domain.windows import Period, Window
+from metrics_svc.domain.answers.windows import Period, Window
 from tests.support.metrics_answers import AskedAt
 from tests.support.metrics_library import MODELS, OWNERS, library
 from tests.support.metrics_samples import samples_of

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.core.errors import InvalidInput, Overloaded
 from metrics_svc.codec.bins import decode_bins, encode_bins
-from metrics_svc.domain.audited import AUDITED
+from metrics_svc.domain.audit.audited import AUDITED
 from tests.support.audit_lab import AuditLab, mixed_events
 from tests.support.metrics_samples import NOW, operation_event, run_event, search_event, stage_event
 

@@ -8,7 +8,7 @@ from metrics_svc.adapters.library_store import PostgresLibraryStore
 from metrics_svc.adapters.scrape import OwnScrape
 from metrics_svc.adapters.storage_store import PostgresStorageStore
 from metrics_svc.adapters.totals_store import PostgresTotalsStore
-from metrics_svc.domain.series import families_of
+from metrics_svc.domain.answers.series import families_of
 from metrics_svc.handlers.view import latest_gauges
 from tests.support.audit_lab import AuditLab, mixed_events
 from tests.support.metrics_samples import NOW, search_event

@@ -11,7 +11,7 @@ from chassis.core.errors import Corruption, DeadlineExceeded, NotReady, Overload
 from chassis.io.concurrently import beside
 from metrics_svc.adapters.backfill_store import PostgresBackfillStore
 from metrics_svc.backfill import BackfillRunner
-from metrics_svc.domain.backfill import Backfill, BackfillState, EndPage, Tally, VideoEnd, after_page
+from metrics_svc.domain.backfill.backfill import Backfill, BackfillState, EndPage, Tally, VideoEnd, after_page
 from tests.support.eventually import eventually
 from tests.support.metrics_samples import run_event, samples_of
 

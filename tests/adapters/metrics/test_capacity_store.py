@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from heimdex.metrics.v1 import stage_event_pb2
 from metrics_svc.adapters.capacity_store import PostgresCapacityStore
-from metrics_svc.domain.capacity import ModelChange, WhatIf
-from metrics_svc.domain.plan import plan_capacity
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.capacity import ModelChange, WhatIf
+from metrics_svc.domain.capacity.plan import plan_capacity
 from metrics_svc.handlers import capacity as handlers
 from tests.support.capacity_events import START, events_of, recording_of
 from tests.support.capacity_simulation import Line, exponential, poisson, simulate

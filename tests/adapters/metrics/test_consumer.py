@@ -13,7 +13,7 @@ from chassis.core.subjects import HEADER_MESSAGE_TYPE, dead_subject, stage_subje
 from chassis.io import metrics
 from chassis.io.jetstream import Bus, Outgoing
 from metrics_svc.consumer import CONSUMER, MAX_BUG_DELIVERIES, EventConsumer
-from metrics_svc.domain.samples import OperationSample, SearchSample, StageSample, VideoRun
+from metrics_svc.domain.events.samples import OperationSample, SearchSample, StageSample, VideoRun
 from metrics_svc.intake import Intake
 from tests.support.eventually import eventually
 from tests.support.metrics_samples import operation_event, run_event, search_event, stage_event

@@ -9,11 +9,11 @@ from chassis.io.postgres import load_queries
 from metrics_svc.adapters.cost_store import PostgresCostStore
 from metrics_svc.adapters.event_store import PostgresEventStore
 from metrics_svc.codec.events import decode_stage_event
-from metrics_svc.domain.cost import Grouping, Kind, StorageUse, make_bill
-from metrics_svc.domain.cost_report import CostQuestion
-from metrics_svc.domain.question import Question
-from metrics_svc.domain.rate_card import DEFAULT_CARD, MAX_PRICE, CardChange, RateCard, read_price
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.question import Question
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.cost.cost import Grouping, Kind, StorageUse, make_bill
+from metrics_svc.domain.cost.rate_card import DEFAULT_CARD, MAX_PRICE, CardChange, RateCard, read_price
+from metrics_svc.domain.cost.report import CostQuestion
 from metrics_svc.handlers import cost as handlers
 from tests.support.metrics_samples import stage_event
 

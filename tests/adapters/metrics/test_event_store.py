@@ -14,7 +14,7 @@ from chassis.io.concurrently import all_of
 from chassis.io.postgres import Database
 from metrics_svc.adapters.event_store import PostgresEventStore
 from metrics_svc.codec.bins import decode_bins
-from metrics_svc.domain.sketch import Sketch
+from metrics_svc.domain.events.sketch import Sketch
 from tests.support.metrics_samples import (
     MINUTE_NS,
     NOW,

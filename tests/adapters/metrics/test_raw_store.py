@@ -11,8 +11,8 @@ from chassis.io.postgres import load_queries
 from metrics_svc.adapters.raw_store import TABLES
 from metrics_svc.codec.bins import encode_bins
 from metrics_svc.codec.events import micros
-from metrics_svc.domain.increments import increments_of
-from metrics_svc.domain.samples import Batch, OperationSample, SearchSample, StageSample, VideoRun, event_key
+from metrics_svc.domain.events.increments import increments_of
+from metrics_svc.domain.events.samples import Batch, OperationSample, SearchSample, StageSample, VideoRun, event_key
 from tests.adapters.metrics.test_event_store import SKETCHES, library
 from tests.support.metrics_samples import samples_of
 

@@ -8,7 +8,7 @@ from chassis.io.postgres import load_queries
 from heimdex.metrics.v1 import admin_service_pb2 as admin
 from metrics_svc.adapters.audit_store import ORACLES, SOURCES
 from metrics_svc.codec.audit import method_of
-from metrics_svc.domain.audited import AUDITED, LABELS
+from metrics_svc.domain.audit.audited import AUDITED, LABELS
 
 QUERIES = load_queries("metrics_svc", "sql/audit.sql")
 NO_NUMBERS = {FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_ENUM}

@@ -2,8 +2,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from metrics_svc.adapters.answer_store import PostgresAnswerStore
-from metrics_svc.domain.measures import ALL_OWNERS, Measure
-from metrics_svc.domain.windows import midnight, parse_window
+from metrics_svc.domain.answers.windows import midnight, parse_window
+from metrics_svc.domain.events.measures import ALL_OWNERS, Measure
 from metrics_svc.warming import warm_up
 from tests.support.metrics_samples import NOW, samples_of, stage_event
 

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.addresses import free_address
 from metrics_svc.adapters.webhook import HttpWebhook
-from metrics_svc.domain.webhook import MAX_ERROR_CHARS, Receiver, Reply, headers_of
+from metrics_svc.domain.alerts.webhook import MAX_ERROR_CHARS, Receiver, Reply, headers_of
 from tests.support.alert_lab import receiving
 from tests.support.metrics_samples import NOW
 

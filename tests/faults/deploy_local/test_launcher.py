@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -207,10 +208,15 @@ async def test_the_children_of_a_killed_service_do_not_outlive_it(tmp_path):
 
 async def test_a_service_knows_its_own_secrets_only(tmp_path):
     """R-USR-04, R-AD2-09: a service can log in as itself alone."""
-    services = [dummy("INGEST"), dummy("GATEWAY")]
-    async with LocalMesh(dummy_settings(tmp_path), services=services) as mesh:
+    told = {"HEIMDEX_ALERT_WEBHOOK_URL": "http://127.0.0.1:9/alerts", "HEIMDEX_ALERT_WEBHOOK_SECRET": "s" * 32}
+    settings = dummy_settings(tmp_path)
+    settings = dummy_settings(tmp_path, environment={**settings.environment, **told})
+    services = [dummy("INGEST"), replace(dummy("METRICS"), tells_of_alerts=True), dummy("GATEWAY")]
+    async with LocalMesh(settings, services=services) as mesh:
         seen = {name: environment_of(pid) for name, pid in mesh.pids.items()}
 
+    assert {name for name, variables in seen.items() if told.keys() & variables.keys()} == {"metrics"}
+    assert told.items() <= seen["metrics"].items()
     assert seen["ingest"]["HEIMDEX_NATS_URL"].startswith("nats://ingest:")
     assert seen["ingest"]["HEIMDEX_NATS_INBOX_PREFIX"] == "_INBOX_ingest"
     assert seen["ingest"]["HEIMDEX_SERVICE_TOKEN"].count(".") == 2

@@ -105,8 +105,11 @@ def test_a_backfill_survives_a_kill_of_either_side_and_changes_and_counts_each_v
 
 def test_a_database_that_is_down_ends_the_command_with_what_to_do(mesh: RunningMesh) -> None:
     """R-BKF-06: exit code != 0 and a line saying what to do."""
-    mesh.kill("postgres")
+    control = mesh.data_dir / "postgres" / "global" / "pg_control"
+    aside = control.rename(control.with_name("pg_control.aside"))
+    mesh.kill("postgres")  # without that file it can not be restarted
     refused = heimdex(mesh, "backfill", "timing")
+    aside.rename(control)
     mesh.wait_ready("postgres")
 
     assert refused.returncode != 0

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.alert_rules import DEFAULTS, AlertRule, RuleId, Silence
-from metrics_svc.domain.alert_state import MAX_PAUSE, EndReason, Fired, Phase, Reading, Resolved, Watchpoint, step
-from metrics_svc.domain.alerts import AlertEvent, Situation, advance
+from metrics_svc.domain.alerts.alert import AlertEvent, Situation, advance
+from metrics_svc.domain.alerts.rules import DEFAULTS, AlertRule, RuleId, Silence
+from metrics_svc.domain.alerts.state import MAX_PAUSE, EndReason, Fired, Phase, Reading, Resolved, Watchpoint, step
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RULE = AlertRule(

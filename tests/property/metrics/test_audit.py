@@ -3,8 +3,8 @@ import math
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.audit import Account, Cell, Way, compare, is_same
-from metrics_svc.domain.sketch import RELATIVE_ERROR, Sketch
+from metrics_svc.domain.audit.comparison import Account, Cell, Way, compare, is_same
+from metrics_svc.domain.events.sketch import RELATIVE_ERROR, Sketch
 
 words = st.text("abc", min_size=1, max_size=3)
 fields = st.sampled_from(["measured", "data.avg_ms", "data.p95_ms", "data.avg_rtf", "p50_rtf", "data.buckets.count"])

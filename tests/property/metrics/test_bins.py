@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chassis.core.errors import Corruption
 from metrics_svc.codec.bins import decode_bins, decode_many, encode_bins, encode_many
-from metrics_svc.domain.sketch import MAX_VALUE, SCALE_BINS, Sketch
+from metrics_svc.domain.events.sketch import MAX_VALUE, SCALE_BINS, Sketch
 
 ROW_BYTES = 4_000
 """What the bins of a row may take; the other columns take less than 100."""

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.buckets import BOUNDS_NS, bucket_of, bucket_span, counts_by_bucket
-from metrics_svc.domain.sketch import Sketch, bins_of
+from metrics_svc.domain.answers.buckets import BOUNDS_NS, bucket_of, bucket_span, counts_by_bucket
+from metrics_svc.domain.events.sketch import Sketch, bins_of
 
 durations = st.integers(0, (1 << 63) - 1) | st.sampled_from(BOUNDS_NS).flatmap(
     lambda bound: st.integers(max(0, bound - 2), bound + 2)

@@ -4,7 +4,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.cost import (
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.cost.cost import (
     AMOUNT_DECIMALS,
     BASE_UNITS,
     Grouping,
@@ -16,9 +18,7 @@ from metrics_svc.domain.cost import (
     split,
     stored_by_day,
 )
-from metrics_svc.domain.rate_card import MAX_PRICE, PRICE_DECIMALS, RateCard, price_text, read_price
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.cost.rate_card import MAX_PRICE, PRICE_DECIMALS, RateCard, price_text, read_price
 
 BIGGEST = (1 << 63) - 1
 quantities = st.none() | st.sampled_from([0, 1, 999_999_999, BIGGEST]) | st.integers(0, BIGGEST)

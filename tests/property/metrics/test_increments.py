@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.increments import HOUR_US, Cell, Entries, Increments, increments_of
-from metrics_svc.domain.measures import ALL_OWNERS, SUM_ONLY, TALLIES, Measure
-from metrics_svc.domain.samples import Batch, OperationSample, SearchSample, StageSample, VideoRun
-from metrics_svc.domain.sketch import MAX_VALUE, Sketch
+from metrics_svc.domain.events.increments import HOUR_US, Cell, Entries, Increments, increments_of
+from metrics_svc.domain.events.measures import ALL_OWNERS, SUM_ONLY, TALLIES, Measure
+from metrics_svc.domain.events.samples import Batch, OperationSample, SearchSample, StageSample, VideoRun
+from metrics_svc.domain.events.sketch import MAX_VALUE, Sketch
 
 amounts = st.none() | st.integers(0, 3) | st.integers(0, MAX_VALUE) | st.just(MAX_VALUE)
 counted = st.integers(0, 4).map(lambda halves: 493_000 * HOUR_US + halves * HOUR_US // 2)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.forecast import Line
-from metrics_svc.domain.queueing import Jobs, are_mostly_within, waits_in_line
-from metrics_svc.domain.servers import Servers
-from metrics_svc.domain.staffing import fewest_workers
+from metrics_svc.domain.capacity.forecast import Line
+from metrics_svc.domain.capacity.queueing import Jobs, are_mostly_within, waits_in_line
+from metrics_svc.domain.capacity.servers import Servers
+from metrics_svc.domain.capacity.staffing import fewest_workers
 
 moments = st.integers(0, 5_000).map(float)
 work = st.one_of(st.just(0.0), st.integers(0, 400).map(float), st.floats(0, 1e4, allow_nan=False))

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.quantiles import FRACTIONS
-from metrics_svc.domain.readings import Tally, gathered, quantiles_of, summary_of
-from metrics_svc.domain.sketch import Sketch
+from metrics_svc.domain.answers.quantiles import FRACTIONS
+from metrics_svc.domain.answers.readings import Tally, gathered, quantiles_of, summary_of
+from metrics_svc.domain.events.sketch import Sketch
 
 values = st.integers(0, (1 << 63) - 1) | st.integers(0, 100) | st.integers(10**6, 10**12)
 samples = st.lists(st.none() | values, max_size=30)

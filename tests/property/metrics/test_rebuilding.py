@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.rebuilding import KeptSketch, RawLengths, SketchKey, Tallied, compare_sketches, totals_of
-from metrics_svc.domain.sketch import Sketch
+from metrics_svc.domain.audit.rebuilding import KeptSketch, RawLengths, SketchKey, Tallied, compare_sketches, totals_of
+from metrics_svc.domain.events.sketch import Sketch
 
 MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
 KEYS = [SketchKey(owner, measure, "metadata", "succeeded", "") for owner in ("", "ada") for measure in ("work", "wait")]

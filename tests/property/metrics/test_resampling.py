@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_svc.domain.resampling import MAX_UPLOADS, draw_uploads
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.resampling import MAX_UPLOADS, draw_uploads
 
 START = datetime(2026, 11, 2, 7, 20, tzinfo=UTC)
 DAY_S = 86_400.0

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from metrics_svc.domain.sketch import (
+from metrics_svc.domain.events.sketch import (
     GAMMA,
     MAX_VALUE,
     RELATIVE_ERROR,

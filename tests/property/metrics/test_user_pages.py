@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.core.errors import InvalidInput
-from metrics_svc.domain.library import User, UserSort
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.user_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, ask_page, page_of
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.library.library import User, UserSort
+from metrics_svc.domain.library.user_pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, ask_page, page_of
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.core.stages import PIPELINE
-from metrics_svc.domain.waterfall import MAX_RUNS, Attempt, RunEnd, coverage_of, draw_run, draw_runs
+from metrics_svc.domain.library.waterfall import MAX_RUNS, Attempt, RunEnd, coverage_of, draw_run, draw_runs
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MAX_NS = (1 << 63) - 1

@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_svc.domain.windows import MAX_DAYS, Period, Window, midnight, parse_window
+from metrics_svc.domain.answers.windows import MAX_DAYS, Period, Window, midnight, parse_window
 
 LEAST = timedelta(microseconds=1)
 times = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001

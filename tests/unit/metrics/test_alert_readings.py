@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from metrics_svc.domain.alert_readings import (
+from metrics_svc.domain.alerts.readings import (
     DISK_FRESH,
     Disk,
     RunEnds,
@@ -21,7 +21,7 @@ from metrics_svc.domain.alert_readings import (
     slowness_reading,
     stall_reading,
 )
-from metrics_svc.domain.alert_state import Reading
+from metrics_svc.domain.alerts.state import Reading
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

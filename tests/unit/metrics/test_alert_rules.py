@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chassis.core.errors import InvalidInput, NotFound, StaleWrite
-from metrics_svc.domain.alert_changes import RuleChange, etag_of, rule_id_of, silence_until
-from metrics_svc.domain.alert_rules import DEFAULTS, RuleId, Silence, Unit, subject_of
+from metrics_svc.domain.alerts.changes import RuleChange, etag_of, rule_id_of, silence_until
+from metrics_svc.domain.alerts.rules import DEFAULTS, RuleId, Silence, Unit, subject_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RTF, DISK, QUEUE = (DEFAULTS[one] for one in (RuleId.HIGH_RTF, RuleId.LOW_DISK, RuleId.QUEUE_GROWTH))

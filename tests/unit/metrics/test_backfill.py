@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chassis.core.errors import InvalidInput
 from chassis.core.ids import check_id
-from metrics_svc.domain.backfill import (
+from metrics_svc.domain.backfill.backfill import (
     SHOWN,
     Backfill,
     BackfillState,
@@ -24,7 +24,7 @@ from metrics_svc.domain.backfill import (
     request_id_of,
     sentence_of,
 )
-from metrics_svc.domain.verification import Verification, read_place, write_place
+from metrics_svc.domain.backfill.verification import Verification, read_place, write_place
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 BEGUN = Backfill(

@@ -8,14 +8,14 @@ import pytest
 
 from chassis.core.errors import InvalidInput
 from ingest_svc.domain.video import NEEDS as NEEDS_OF_INGEST
-from metrics_svc.domain.advice import duration_words
-from metrics_svc.domain.capacity import ModelChange, StageChange, WhatIf
-from metrics_svc.domain.load import load_of
-from metrics_svc.domain.plan import plan_capacity
-from metrics_svc.domain.recording import Pieces, Recording, Runs
-from metrics_svc.domain.servers import live_servers
-from metrics_svc.domain.trace import NEEDS, needs_of
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.capacity.advice import duration_words
+from metrics_svc.domain.capacity.capacity import ModelChange, StageChange, WhatIf
+from metrics_svc.domain.capacity.load import load_of
+from metrics_svc.domain.capacity.plan import plan_capacity
+from metrics_svc.domain.capacity.recording import Pieces, Recording, Runs
+from metrics_svc.domain.capacity.servers import live_servers
+from metrics_svc.domain.capacity.trace import NEEDS, needs_of
 
 DAY = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC))
 HOUR = 3_600.0

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from metrics_svc.domain.capacity import StageChange, WhatIf
-from metrics_svc.domain.plan import plan_capacity
+from metrics_svc.domain.capacity.capacity import StageChange, WhatIf
+from metrics_svc.domain.capacity.plan import plan_capacity
 from tests.support.capacity_events import recorded, recording_of
 from tests.support.capacity_simulation import DAY_S, HOUR_S, daily, lognormal, poisson, simulate, truth, with_workers
 from tests.support.capacity_simulation import stage_at_load as work

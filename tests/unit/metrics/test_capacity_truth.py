@@ -12,10 +12,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from metrics_svc.domain.capacity import ModelChange, StageChange, WhatIf
-from metrics_svc.domain.passage import recorded_queue_s
-from metrics_svc.domain.plan import plan_capacity
-from metrics_svc.domain.trace import trace_of
+from metrics_svc.domain.capacity.capacity import ModelChange, StageChange, WhatIf
+from metrics_svc.domain.capacity.passage import recorded_queue_s
+from metrics_svc.domain.capacity.plan import plan_capacity
+from metrics_svc.domain.capacity.trace import trace_of
 from tests.support.admin_lab import golden
 from tests.support.capacity_events import recorded
 from tests.support.capacity_simulation import (

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chassis.core.errors import InvalidInput
-from metrics_svc.domain.cost import Grouping, Kind, StorageUse, WorkUse, amount_text, make_bill
-from metrics_svc.domain.cost_pages import Pin, page_of, page_size_of, read_token
-from metrics_svc.domain.rate_card import DEFAULT_CARD, RateCard, read_price
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.windows import Window
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.answers.windows import Window
+from metrics_svc.domain.cost.cost import Grouping, Kind, StorageUse, WorkUse, amount_text, make_bill
+from metrics_svc.domain.cost.pages import Pin, page_of, page_size_of, read_token
+from metrics_svc.domain.cost.rate_card import DEFAULT_CARD, RateCard, read_price
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PIN = Pin(Window(NOON - timedelta(days=7), NOON), NOON - timedelta(seconds=1), 3)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis.core.errors import InvalidInput, StaleWrite
-from metrics_svc.domain.rate_card import (
+from metrics_svc.domain.cost.rate_card import (
     DEFAULT_CARD,
     MAX_MODEL_PRICES,
     CardChange,

@@ -3,7 +3,7 @@ from datetime import date
 
 from chassis.core.stages import PIPELINE
 from metrics_svc.codec import answers as codec
-from metrics_svc.domain.reports import (
+from metrics_svc.domain.answers.reports import (
     Coverage,
     DayOfVideos,
     FailureCount,

@@ -13,14 +13,14 @@ from metrics_svc.codec.events import (
     decode_stage_event,
     micros,
 )
-from metrics_svc.domain.samples import (
+from metrics_svc.domain.events.samples import (
     OperationSample,
     SearchSample,
     StageSample,
     VideoRun,
     event_key,
 )
-from metrics_svc.domain.words import operation_word, outcome_word, stage_word
+from metrics_svc.domain.events.words import operation_word, outcome_word, stage_word
 from tests.support.metrics_samples import (
     MINUTE_NS,
     NOW,

@@ -1,6 +1,6 @@
-from metrics_svc.domain import series
-from metrics_svc.domain.audit import Cell, Way
-from metrics_svc.domain.scraped import COUNTERS, GAUGES, compare_view, counters_of, gauges_of
+from metrics_svc.domain.answers import series
+from metrics_svc.domain.audit.comparison import Cell, Way
+from metrics_svc.domain.audit.scraped import COUNTERS, GAUGES, compare_view, counters_of, gauges_of
 
 TOTALS = (
     series.Total("run", "completed", "succeeded", "", 5, 1, 0, 0),

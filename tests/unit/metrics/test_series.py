@@ -1,4 +1,4 @@
-from metrics_svc.domain.series import Kind, Total, families_of
+from metrics_svc.domain.answers.series import Kind, Total, families_of
 
 
 def total(measure, stage="", outcome="", model="", *, measured=1, value=0):

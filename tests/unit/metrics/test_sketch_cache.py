@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 from metrics_svc.adapters.sketch_cache import KeptDays, SketchCache
-from metrics_svc.domain.readings import DayRows, Group, Tally
+from metrics_svc.domain.answers.readings import DayRows, Group, Tally
 
 FIRST = date(2026, 1, 20)
 GROUP = Group("metadata", "succeeded", "")

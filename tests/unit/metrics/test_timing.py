@@ -2,11 +2,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from heimdex.metrics.v1 import timing_pb2
 from metrics_svc.codec import timing as codec
-from metrics_svc.domain.measures import Measure
-from metrics_svc.domain.readings import OTHER_OPERATIONS, DayRows, Group, Readings, Tally
-from metrics_svc.domain.sketch import Sketch
-from metrics_svc.domain.timing import TOTAL, LatencyPoint, operations, search_quality, stage_latency
-from metrics_svc.domain.windows import Period, Window
+from metrics_svc.domain.answers.readings import OTHER_OPERATIONS, DayRows, Group, Readings, Tally
+from metrics_svc.domain.answers.timing import TOTAL, LatencyPoint, operations, search_quality, stage_latency
+from metrics_svc.domain.answers.windows import Period, Window
+from metrics_svc.domain.events.measures import Measure
+from metrics_svc.domain.events.sketch import Sketch
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 WEEK = Window(MONDAY, MONDAY + timedelta(days=7))

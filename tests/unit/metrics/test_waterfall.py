@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from metrics_svc.domain.reports import Coverage
-from metrics_svc.domain.waterfall import Attempt, RunEnd, coverage_of, draw_run, draw_runs
+from metrics_svc.domain.answers.reports import Coverage
+from metrics_svc.domain.library.waterfall import Attempt, RunEnd, coverage_of, draw_run, draw_runs
 
 T0 = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECOND = 1_000_000_000

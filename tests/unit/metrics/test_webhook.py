@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from chassis.core.errors import InvalidInput
 from metrics_svc.codec.alert_webhook import deliveries_of
-from metrics_svc.domain.alert_rules import DEFAULTS, RuleId
-from metrics_svc.domain.alert_state import EndReason, Fired, Reading, Resolved
-from metrics_svc.domain.alerts import AlertEvent, Notice, alert_of, ended
-from metrics_svc.domain.webhook import (
+from metrics_svc.domain.alerts.alert import AlertEvent, Notice, alert_of, ended
+from metrics_svc.domain.alerts.rules import DEFAULTS, RuleId
+from metrics_svc.domain.alerts.state import EndReason, Fired, Reading, Resolved
+from metrics_svc.domain.alerts.webhook import (
     MAX_ATTEMPTS,
     MAX_ERROR_CHARS,
     Reply,

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chassis.core.errors import InvalidInput
-from metrics_svc.domain.windows import Period, Window, parse_period, parse_window
+from metrics_svc.domain.answers.windows import Period, Window, parse_period, parse_window
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""Rules, what fires, and who is told."""

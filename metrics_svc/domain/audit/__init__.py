@@ -1,0 +1,1 @@
+"""Every number three ways, compared."""

@@ -1,0 +1,1 @@
+"""Load, queues, forecasts and advice."""

@@ -1,0 +1,1 @@
+"""What was measured: samples, what they add to sketches, how sketches are kept."""

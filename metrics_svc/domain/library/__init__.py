@@ -1,0 +1,1 @@
+"""Videos, users, bytes, and where the time of one video went."""
