@@ -17,6 +17,13 @@ class ExportApi(export_service_pb2_grpc.ExportServiceServicer):
 
     GetExport = CreateExport
     ListExports = CreateExport
+    CancelExport = CreateExport
+    RetryExport = CreateExport
+    DeleteExport = CreateExport
+    WatchExport = CreateExport
+    DownloadCaptions = CreateExport
+    GetExportQuota = CreateExport
+    ProposeShorts = CreateExport
 
 
 class PeopleApi(people_service_pb2_grpc.PeopleServiceServicer):

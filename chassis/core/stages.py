@@ -20,6 +20,7 @@ class Stage(StrEnum):
     FINALIZING = "finalizing"
     COMPLETED = "completed"
     FAILED = "failed"
+    EXPORTING = "exporting"
 
 
 PIPELINE: tuple[Stage, ...] = (
