@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from chassis.core.errors import FieldViolation, InvalidInput
+from chassis.core.errors import FieldViolation, InvalidInput, NotBuilt
 from heimdex.inference.v1 import inference_service_pb2 as api
 from heimdex.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from inference_svc.codec import (
@@ -67,6 +67,10 @@ class InferenceApi(InferenceServiceServicer):
             ocr_lines=look.lines,
             skipped_capabilities=skipped_to_proto(look.skipped),
         )
+
+    async def DetectSubjects(self, request: api.DetectSubjectsRequest, _context: Any) -> api.DetectSubjectsResponse:
+        """Not built."""
+        raise NotBuilt
 
     async def ListModels(self, _request: api.ListModelsRequest, _context: Any) -> api.ListModelsResponse:
         """List every model, in the order of models.toml."""

@@ -1,5 +1,6 @@
 """Services of the contract that later versions build: they say so."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from chassis.core.errors import NotBuilt
@@ -20,10 +21,14 @@ class ExportApi(export_service_pb2_grpc.ExportServiceServicer):
     CancelExport = CreateExport
     RetryExport = CreateExport
     DeleteExport = CreateExport
-    WatchExport = CreateExport
     DownloadCaptions = CreateExport
     GetExportQuota = CreateExport
     ProposeShorts = CreateExport
+
+    async def WatchExport(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Not built."""
+        raise NotBuilt
+        yield
 
 
 class PeopleApi(people_service_pb2_grpc.PeopleServiceServicer):
