@@ -40,13 +40,13 @@ DOORS: dict[str, tuple[str, ...]] = {
     "obstore": ("chassis/io/blobs.py",),
     "jwt": ("chassis/io/identity.py",),
     "aiohttp": ("chassis/io/ops_server.py", "gateway/adapters/http_server.py"),
-    "httpx": ("client/api.py", "inference_svc/adapters/hub.py", "metrics_svc/adapters/webhook.py"),
+    "httpx": ("client/transport.py", "inference_svc/adapters/hub.py", "metrics_svc/adapters/webhook.py"),
     "click": ("client/*", "deploy/local/__main__.py"),
     "rich": ("client/*", "deploy/local/*", "inference_svc/pull.py"),
     "xlsxwriter": ("metrics_svc/codec/spreadsheet.py",),
     "openpyxl": (),
     "psutil": ("client/mesh.py", "ingest_svc/adapters/*"),
-    "subprocess": ("ingest_svc/adapters/media_sandbox.py", "deploy/local/*", "client/launch.py"),
+    "subprocess": ("ingest_svc/adapters/media_process.py", "deploy/local/*", "client/launch.py"),
 }
 """Library -> the only files that may import it."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import Any
 
 import grpc
 import pytest
@@ -10,143 +9,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis.core.errors import InvalidInput, NotFound, NotReady, PermissionDenied, Unauthenticated
 from chassis.core.stages import Outcome
-from chassis.io.grpc_client import GrpcClient
-from chassis.io.grpc_server import serve_grpc
-from chassis.io.health import Health
-from chassis.io.identity import TokenVerifier, generate_key_pair, mint_token
+from chassis.io.identity import mint_token
 from heimdex.common.v1 import stage_pb2
-from heimdex.ingest.v1 import video_pb2, video_service_pb2, video_service_pb2_grpc
-from ingest_svc.adapters.index_client import IndexClient
-from ingest_svc.deletion import Deletion
-from ingest_svc.grpc_api import VideoApi
-from ingest_svc.uploads import Uploads
-from ingest_svc.watchers import Watchers
-from tests.support.ingest_lab import OWNER, count, finish, open_steps, registered, result_of, settle
-
-KEYS = generate_key_pair()
-TOKEN = mint_token(KEYS.private_pem, subject=OWNER)
-M = video_service_pb2
-
-
-class Door:
-    """A client of the running service."""
-
-    def __init__(self, client, api) -> None:
-        self.client, self.api = client, api
-        self.stub = client.stub(video_service_pb2_grpc.VideoServiceStub)
-
-    async def __call__(self, method, *, token=TOKEN, **fields: object) -> Any:
-        request = getattr(M, f"{method}Request")(**fields)
-        return await self.client.call(getattr(self.stub, method), request, timeout_seconds=10, token=token)
-
-    async def upload(self, *messages: Any, **header: object):
-        def stream():
-            yield M.UploadVideoRequest(header=M.UploadVideoHeader(filename="clip.mp4", **header))
-            yield from messages
-
-        return await self.client.call(self.stub.UploadVideo, stream(), timeout_seconds=10, token=TOKEN)
-
-
-def chunk(content):
-    return M.UploadVideoRequest(chunk=content)
-
-
-FINISH = M.UploadVideoRequest(finish=M.UploadVideoFinish())
-
-
-@pytest.fixture
-async def door(blobs, progress, library, clock):
-    nobody = GrpcClient("127.0.0.1:1", token="")  # the index is down
-    watchers = Watchers()
-    api = VideoApi(
-        library=library,
-        progress=progress,
-        uploads=Uploads(blobs, progress, clock, max_bytes=1 << 20, report=lambda _message: None),
-        deletion=Deletion(library, blobs, IndexClient(nobody), clock),
-        watchers=watchers,
-        clock=clock,
-        media_secret="secret",
-    )
-    api.watchers = watchers
-
-    def register(server):
-        video_service_pb2_grpc.add_VideoServiceServicer_to_server(api, server)
-        return ("heimdex.ingest.v1.VideoService",)
-
-    async with serve_grpc(
-        "127.0.0.1:0", verifier=TokenVerifier(KEYS.public_pem), health=Health(), register=register, grace_seconds=0.1
-    ) as port:
-        client = GrpcClient(f"127.0.0.1:{port}", token="")
-        yield Door(client, api)
-        await client.close()
-    await nobody.close()
-
-
-async def test_an_upload_comes_back_as_the_queued_video(door):
-    """R-ING-01, R-ING-20, R-MET-06, R-STG-11: facts that are not known are absent, not 0."""
-    answer = await door.upload(chunk(b"ab"), chunk(b"cd"), FINISH, title="Harbour")
-    (listed,) = (await door("ListVideos")).videos
-    got = (await door("GetVideo", video=answer.video.id)).video
-
-    assert answer.video == listed == got
-    assert got.name == f"videos/{got.id}"
-    assert got.state == video_pb2.VIDEO_STATE_QUEUED
-    assert (got.size_bytes, got.filename, got.metadata.title) == (4, "clip.mp4", "Harbour")
-    absent = (
-        "duration_s",
-        "processing_started_at",
-        "processing_duration_ms",
-        "indexed_at",
-        "scene_count",
-        "media_info",
-    )
-    assert [name for name in absent if got.HasField(name)] == []
-    assert len(got.steps) == 7
-
-
-@pytest.mark.parametrize(
-    ("messages", "reason"),
-    [
-        ([chunk(b"ab")], "UPLOAD_INCOMPLETE"),
-        ([], "UPLOAD_INCOMPLETE"),
-        ([chunk(b"ab"), M.UploadVideoRequest(header=M.UploadVideoHeader()), FINISH], "INVALID_INPUT"),
-        ([chunk(b"abc"), FINISH], "SIZE_MISMATCH"),
-    ],
-)
-async def test_an_upload_that_is_cut_off_or_confused_leaves_nothing(door, database, blobs, messages, reason):
-    """R-ING-01: a gateway that died in the middle sends no finish."""
-    with pytest.raises(InvalidInput) as refused:
-        await door.upload(*messages, size_bytes=2)
-
-    assert refused.value.reason == reason
-    assert await count(database, "videos") == 0
-    assert [path for path in blobs.local_path("x").parent.rglob("*") if path.is_file()] == []
-
-
-async def test_an_upload_that_its_sender_cancels_leaves_nothing(door, database, blobs):
-    """R-ING-01."""
-    arrived = asyncio.Event()
-
-    async def stream():
-        yield M.UploadVideoRequest(header=M.UploadVideoHeader(filename="clip.mp4"))
-        yield chunk(b"x" * 100_000)
-        arrived.set()
-        await asyncio.Event().wait()
-
-    call = door.stub.UploadVideo(stream(), metadata=(("authorization", f"Bearer {TOKEN}"),))
-    await arrived.wait()
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-
-    assert await count(database, "videos") == 0
-    assert not list(blobs.local_path("x").parent.rglob("source"))
-
-
-async def test_a_first_message_that_is_no_header_is_refused(door):
-    with pytest.raises(InvalidInput) as refused:
-        await door.client.call(door.stub.UploadVideo, iter([chunk(b"x")]), timeout_seconds=5, token=TOKEN)
-    assert refused.value.violations[0].field == "header"
+from heimdex.ingest.v1 import video_pb2
+from tests.support.ingest_lab import count, finish, open_steps, registered, result_of, settle
+from tests.support.video_door import FINISH, KEYS, TOKEN, M, chunk
 
 
 async def test_a_stranger_a_service_and_nobody_are_each_told_what_they_are(door, progress):
