@@ -14,7 +14,7 @@ import numpy.typing as npt
 from chassis.core.stages import PIPELINE
 from chassis.io.postgres import load_queries
 from metrics_svc.adapters.increment_store import SketchRows
-from metrics_svc.adapters.raw_store import RawRows
+from metrics_svc.adapters.raw_store import RawRows, prepared
 from metrics_svc.domain.events.increments import increments_of
 from metrics_svc.domain.events.samples import Batch, StageSample, VideoRun
 
@@ -41,7 +41,7 @@ async def seed(dsn: str, events: int, *, until: datetime) -> int:
         await connection.execute("SET synchronous_commit = off")  # how fast it is filled is not what is measured
         for day_us, batch in _batches(random, events, until):
             async with connection.transaction():
-                await RawRows(connection, queries).keep_new(batch)  # type: ignore[arg-type]  # no pool here
+                await RawRows(connection, queries).keep_new(prepared(batch))  # type: ignore[arg-type]  # no pool here
                 by_day = Batch(
                     tuple(one._replace(counted_us=day_us) for one in batch.stages),
                     tuple(one._replace(counted_us=day_us) for one in batch.runs),
