@@ -6,10 +6,10 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 GEN := gen/heimdex/descriptors.binpb
 PROTO_FILES := $(shell find protos -name '*.proto' 2>/dev/null)
-PACKAGES := chassis gateway ingest_svc inference_svc index_svc metrics_svc client deploy
+PACKAGES := chassis gateway ingest_svc inference_svc index_svc metrics_svc client deploy bench tools
 .DEFAULT_GOAL := help
-.PHONY: help setup protos demo run down test check fmt lint types contracts unit faults e2e bench bench-metrics metrics-audit backfill \
-        lock golden clean
+.PHONY: help setup protos demo run down test check fmt lint types contracts unit faults e2e bench bench-metrics bench-exports metrics-audit \
+        backfill lock golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ e2e: setup ## the mesh as real processes, through HTTP alone
 
 bench: setup ## measure; one JSON line per claim
 	@$(BIN)/python -m bench
+
+bench-exports: setup ## measure the claims about shorts alone
+	@$(BIN)/python -m bench exports
 
 bench-metrics: setup ## measure the claims about numbers alone
 	@$(BIN)/python -m bench metrics_answers metrics_intake metrics_overhead

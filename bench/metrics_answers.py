@@ -5,7 +5,7 @@ takes at least a hundred times as long. Both are asked in turn, on the same data
 stage is compared. `bench/results/metrics_answers.svg` shows both over the number of events.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -121,12 +121,14 @@ async def _service(folder: Path) -> AsyncIterator[LocalMesh]:
         yield mesh
 
 
-def _question(client: GrpcClient):  # noqa: ANN202
+def _question(client: GrpcClient) -> Callable[[], Awaitable[timing_pb2.StageLatencyTimeSeriesResponse]]:
     stub = client.stub(admin_service_pb2_grpc.AdminServiceStub)
     request = timing_pb2.ListStageLatencyRequest(range="365d")
 
     async def ask() -> timing_pb2.StageLatencyTimeSeriesResponse:
-        return await client.call(stub.ListStageLatency, request, timeout_seconds=60)
+        answer: timing_pb2.StageLatencyTimeSeriesResponse
+        answer = await client.call(stub.ListStageLatency, request, timeout_seconds=60)
+        return answer
 
     return ask
 

@@ -163,7 +163,7 @@ async def _drain(servers: LocalServers) -> tuple[float, int, int, int]:
         kinds = (StageSample, VideoRun, SearchSample, OperationSample)
         consumer = EventConsumer(bus=bus, intake=Intake(dict.fromkeys(kinds, store)), clock=SystemClock())
         fields = Settings.__dataclass_fields__
-        slots, size = fields["intake_slots"].default, fields["intake_batch"].default
+        slots, size = int(str(fields["intake_slots"].default)), int(str(fields["intake_batch"].default))
         watch = Stopwatch()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(consumer.run(slots=slots, max_messages=size, stopping=stopping))
