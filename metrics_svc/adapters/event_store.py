@@ -99,6 +99,7 @@ class PostgresEventStore:
                 if not days:
                     return gone
                 columns = [row["owner_id"] for row in days], [row["day"] for row in days]
+                await connection.execute(self._queries["remember_totals"], *columns)
                 gone += _count(await connection.execute(self._queries["forget_sketches"], *columns))
                 await connection.execute(self._queries["forget_days"], *columns)
 

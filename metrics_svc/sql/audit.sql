@@ -672,13 +672,18 @@ FROM metrics.sketches
 WHERE period_start >= $1::timestamptz AND period_start < $2::timestamptz AND ($3::text = '' OR owner_id = $3)
 
 -- name: totals_outside
--- What the sketches of everybody add up to, but for those of a window.
+-- What the sketches of everybody add up to, but for those of a window, with what was forgotten.
 SELECT
     measure, stage, outcome, model,
     sum(measured)::bigint                                                         AS measured,
     sum(approximate)::bigint                                                      AS approximate,
     sum(missing)::bigint                                                          AS missing,
     sum(total)                                                                    AS total
-FROM metrics.sketches
-WHERE owner_id = '' AND NOT (period_start >= $1::timestamptz AND period_start < $2::timestamptz)
+FROM (
+    SELECT measure, stage, outcome, model, measured, approximate, missing, total
+    FROM metrics.sketches
+    WHERE owner_id = '' AND NOT (period_start >= $1::timestamptz AND period_start < $2::timestamptz)
+    UNION ALL
+    SELECT measure, stage, outcome, model, measured, approximate, missing, total FROM metrics.forgotten_totals
+) AS counted
 GROUP BY measure, stage, outcome, model

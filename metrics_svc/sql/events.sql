@@ -115,7 +115,7 @@ ON CONFLICT (owner_id, day) DO UPDATE SET version = excluded.version
 
 -- name: is_unsketched
 -- Whether events are kept and no sketch is: they were taken by a version that had none.
-SELECT NOT EXISTS (SELECT FROM metrics.sketch_days) AND (
+SELECT NOT EXISTS (SELECT FROM metrics.sketch_days) AND NOT EXISTS (SELECT FROM metrics.forgotten_totals) AND (
     EXISTS (SELECT FROM metrics.stage_events) OR EXISTS (SELECT FROM metrics.video_runs)
     OR EXISTS (SELECT FROM metrics.search_events) OR EXISTS (SELECT FROM metrics.operations)
 )
@@ -155,6 +155,23 @@ RETURNING
 -- name: days_to_forget
 -- The oldest days of owners before $1, at most $2.
 SELECT owner_id, day FROM metrics.sketch_days WHERE day < $1::date ORDER BY day, owner_id LIMIT $2
+
+-- name: remember_totals
+-- Add what is about to be forgotten of everybody to what was forgotten before.
+INSERT INTO metrics.forgotten_totals AS kept
+    (measure, stage, outcome, model, measured, approximate, missing, total)
+SELECT measure, stage, outcome, model, sum(measured), sum(approximate), sum(missing), sum(total)
+FROM metrics.sketches
+JOIN unnest($1::text[], $2::date[]) AS gone (owner, day)
+  ON owner_id = gone.owner AND period_start >= gone.day::timestamp AT TIME ZONE 'UTC'
+ AND period_start < (gone.day + 1)::timestamp AT TIME ZONE 'UTC'
+WHERE owner_id = ''
+GROUP BY measure, stage, outcome, model
+ON CONFLICT (measure, stage, outcome, model) DO UPDATE SET
+    measured = kept.measured + excluded.measured,
+    approximate = kept.approximate + excluded.approximate,
+    missing = kept.missing + excluded.missing,
+    total = kept.total + excluded.total
 
 -- name: forget_sketches
 -- Remove the sketches of some days of owners.

@@ -147,6 +147,19 @@ CREATE TABLE metrics.contradictions (
 );
 CREATE INDEX contradictions_first_seen_at_idx ON metrics.contradictions USING btree (first_seen_at);
 
+-- What the sketches of forgotten days added up to, of everybody together: a counter of Prometheus never shrinks.
+CREATE TABLE metrics.forgotten_totals (
+    measure text NOT NULL,  -- What was measured: a word of metrics_svc.domain.events.measures.
+    stage text NOT NULL,  -- Stage as a lower-case word; empty for what is not a stage.
+    outcome text NOT NULL,  -- Outcome as a lower-case word.
+    model text NOT NULL,  -- Model, name@revision; empty without one.
+    measured bigint NOT NULL,  -- Samples whose value was measured.
+    approximate bigint NOT NULL,  -- Samples whose value was approximate.
+    missing bigint NOT NULL,  -- Samples that should have had a value and had none.
+    total numeric NOT NULL,  -- Exact sum of all values.
+    CONSTRAINT forgotten_totals_pkey PRIMARY KEY (measure, stage, outcome, model)
+);
+
 -- One row per upload or export that ended, as the service told it that did it.
 CREATE TABLE metrics.operations (
     event_key uuid NOT NULL,  -- Identity of the event: 8 bytes of the SHA-256 of its id up to the first slash, 8 of the whole; a second arrival changes nothing.

@@ -8,6 +8,11 @@ SELECT
     sum(approximate)::bigint AS approximate,
     sum(missing)::bigint     AS missing,
     sum(total)::numeric      AS total
-FROM metrics.sketches
-WHERE owner_id = ''
+FROM (
+    SELECT measure, stage, outcome, model, measured, approximate, missing, total
+    FROM metrics.sketches
+    WHERE owner_id = ''
+    UNION ALL
+    SELECT measure, stage, outcome, model, measured, approximate, missing, total FROM metrics.forgotten_totals
+) AS counted
 GROUP BY measure, stage, outcome, model

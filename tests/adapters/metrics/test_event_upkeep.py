@@ -9,6 +9,8 @@ from chassis.core.errors import InvalidInput
 from metrics_svc.adapters import event_store as module
 from metrics_svc.adapters.event_store import PostgresEventStore
 from metrics_svc.adapters.increment_store import SketchRows
+from metrics_svc.adapters.totals_store import PostgresTotalsStore
+from metrics_svc.domain.events.measures import Measure
 from metrics_svc.upkeep import Upkeep
 from tests.adapters.metrics.test_event_store import SKETCHES, count, fetch, library
 from tests.support.metrics_samples import NOW, samples_of, search_event, stage_event
@@ -128,6 +130,23 @@ async def test_what_is_too_old_is_forgotten_and_nothing_else(event_store, databa
     assert {row[0] for row in await fetch(database, "SELECT period_start FROM metrics.sketches")} == {NOW}
     assert gone == 21 + 20 * 6 + 2
     assert await event_store.forget(NOW - timedelta(days=400)) == 0
+
+
+async def test_counters_of_prometheus_do_not_shrink_when_days_are_forgotten(event_store, database):
+    """What is gone still counts, and a late event of a forgotten day counts once more."""
+    totals = PostgresTotalsStore(database)
+    old = NOW - timedelta(days=401)
+    await event_store.add(samples_of(stage_event(1, finished_at=old), stage_event(2), stage_event(3)))
+    before = set(await totals.totals())
+    await event_store.forget(NOW - timedelta(days=400))
+
+    assert set(await totals.totals()) == before
+    await event_store.add(samples_of(stage_event(4, finished_at=old)))
+    await event_store.forget(NOW - timedelta(days=400))
+    await event_store.forget(NOW - timedelta(days=400))
+    work = [one for one in await totals.totals() if one.measure == Measure.WORK]
+    assert [one.measured for one in work] == [4]
+    assert await event_store.sketch_unsketched() == 0
 
 
 async def test_a_day_is_forgotten_only_when_it_has_ended(event_store, database):
