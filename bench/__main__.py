@@ -32,6 +32,7 @@ BENCHES = (
     "metrics_intake",
     "metrics_answers",
     "metrics_overhead",
+    "exports",
 )
 """Modules of this package with `async def measure(run) -> Measured`; the first sentence of each is its claim."""
 

@@ -13,8 +13,11 @@ from client.commands.cost import cost
 from client.commands.demo import demo
 from client.commands.doctor import doctor
 from client.commands.down import down
+from client.commands.export import export
+from client.commands.exports import exports
 from client.commands.metrics import metrics
 from client.commands.models import models
+from client.commands.propose import propose
 from client.commands.rate_card import rate_card
 from client.commands.search import search
 from client.commands.stages import stages
@@ -81,6 +84,9 @@ for _command in (
     upload,
     search,
     video,
+    export,
+    exports,
+    propose,
     models,
     stages,
     waterfall,

@@ -1,5 +1,6 @@
 """What can go wrong between a person and a mesh, and the exit status each ends a command with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -26,8 +27,8 @@ Exit status:
   2  the command line is wrong
   3  no mesh answers
   4  no token, or a token that may not do this
-  5  no such video or scene, or not yours
-  6  the video failed; the reason is on stderr
+  5  no such video, scene or export, or not yours
+  6  the video failed, or the export did; the reason is on stderr
   7  metrics audit: there are differences"""
 
 
@@ -61,11 +62,20 @@ class HeimdexApiError(ClientError):
     """The mesh refused a request.
 
     `status` is the HTTP status, `code` the gRPC code by name (`NOT_FOUND`), `reason` the stable UPPER_SNAKE word of
-    google.rpc.ErrorInfo (empty when none was sent), `violations` the faulty fields of the request.
+    google.rpc.ErrorInfo (empty when none was sent), `metadata` its facts, `violations` the faulty fields of the
+    request, `retry_after_seconds` when it is worth trying again (None when that was not said).
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, reason: str = "", violations: tuple[Violation, ...] = ()
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        reason: str = "",
+        violations: tuple[Violation, ...] = (),
+        metadata: Mapping[str, str] | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -73,6 +83,8 @@ class HeimdexApiError(ClientError):
         self.reason = reason
         self.message = message
         self.violations = violations
+        self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.retry_after_seconds = retry_after_seconds
 
     @property
     def exit_status(self) -> Exit:

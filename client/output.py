@@ -9,7 +9,18 @@ from typing import Any
 import click
 from rich.console import Console
 
-__all__ = ["clock", "console", "elapsed", "milliseconds", "parse_time", "print_json", "size", "stderr", "word"]
+__all__ = [
+    "clock",
+    "console",
+    "elapsed",
+    "milliseconds",
+    "parse_time",
+    "print_json",
+    "printable",
+    "size",
+    "stderr",
+    "word",
+]
 
 _PIPE_WIDTH = 160
 _KILO = 1000.0
@@ -28,6 +39,11 @@ def stderr() -> Console:
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout, one document."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """Return a text of somebody else's on one line, so that it does nothing to the terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(text.split()))
 
 
 def word(enum_name: Any, prefix: str) -> str:

@@ -21,6 +21,8 @@ from gateway.ports import Bindings, Reply, Request, StreamReply
 __all__ = ["BlobReader", "ByteRange", "Media", "parse_range"]
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8", "mp4": "video/mp4"}
+"""Media types by the end of a key that not every system knows; the rest is asked of the system."""
 _INLINE = ("image/", "video/", "audio/", "text/vtt")
 
 
@@ -93,7 +95,7 @@ class Media:
         span = parse_range(request.headers.get("range"), size_bytes)
         part = span or ByteRange(0, size_bytes)
         status = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
-        content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        content_type = _TYPES.get(key.rpartition(".")[2]) or mimetypes.guess_type(key)[0] or "application/octet-stream"
         headers = [
             ("Accept-Ranges", "bytes"),
             ("Content-Length", str(part.end - part.start)),

@@ -12,6 +12,7 @@ from inference_svc.domain.transcript import Segment, TrustMark, Word, join_words
 from inference_svc.domain.vectors import Vector
 from inference_svc.engine import Transcription
 from inference_svc.model_pool import ModelStatus
+from inference_svc.subjects import FoundSubjects, Subject
 
 __all__ = [
     "PIPELINE_VERSION",
@@ -21,6 +22,7 @@ __all__ = [
     "segment_to_proto",
     "skipped_to_proto",
     "spoken_between",
+    "subjects_to_proto",
     "tag_to_proto",
     "transcript_to_proto",
     "vector_bytes",
@@ -131,6 +133,21 @@ def skipped_to_proto(skipped: dict[str, str]) -> list[str]:
     return [f"{name}: {reason}" for name, reason in sorted(skipped.items())]
 
 
+def subjects_to_proto(found: FoundSubjects) -> api.DetectSubjectsResponse:
+    """Encode what was found in pictures."""
+    return api.DetectSubjectsResponse(
+        pictures=[
+            api.PictureSubjects(
+                faces=[_subject_to_proto(face) for face in picture.faces],
+                objects=[_subject_to_proto(thing) for thing in picture.objects],
+            )
+            for picture in found.pictures
+        ],
+        models=found.models,
+        skipped_capabilities=skipped_to_proto(found.skipped),
+    )
+
+
 def model_to_proto(status: ModelStatus, task: Task) -> api.Model:
     """Encode one line of the list of models; a model with two tasks has two lines."""
     spec, found = status.spec, status.resolution
@@ -153,6 +170,17 @@ def model_to_proto(status: ModelStatus, task: Task) -> api.Model:
 
 def _word_to_proto(word: Word) -> video_pb2.Word:
     return video_pb2.Word(text=word.text, start_s=word.start, end_s=word.end, probability=word.probability)
+
+
+def _subject_to_proto(subject: Subject) -> api.Subject:
+    return api.Subject(
+        label=subject.label,
+        score=subject.score,
+        left=subject.left,
+        top=subject.top,
+        width=subject.width,
+        height=subject.height,
+    )
 
 
 def _recipe_models(seen: SceneDescription) -> list[str]:

@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from chassis.core.errors import FieldViolation, InvalidInput, NotBuilt
+from chassis.core.errors import FieldViolation, InvalidInput
 from heimdex.inference.v1 import inference_service_pb2 as api
 from heimdex.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from inference_svc.codec import (
     model_to_proto,
     segment_to_proto,
     skipped_to_proto,
+    subjects_to_proto,
     tag_to_proto,
     vector_to_proto,
 )
 from inference_svc.engine import InferenceEngine
+from inference_svc.subjects import find_subjects
 
 __all__ = ["InferenceApi"]
 
@@ -69,8 +71,8 @@ class InferenceApi(InferenceServiceServicer):
         )
 
     async def DetectSubjects(self, request: api.DetectSubjectsRequest, _context: Any) -> api.DetectSubjectsResponse:
-        """Not built."""
-        raise NotBuilt
+        """Find faces and objects in pictures."""
+        return subjects_to_proto(await find_subjects(self._engine.pool, request.images))
 
     async def ListModels(self, _request: api.ListModelsRequest, _context: Any) -> api.ListModelsResponse:
         """List every model, in the order of models.toml."""

@@ -16,6 +16,7 @@ from inference_svc.adapters.minilm_text import MiniLmEncoder
 from inference_svc.adapters.mobilenet_tags import MobileNetTagger
 from inference_svc.adapters.onnx_session import OnnxSession
 from inference_svc.adapters.yolox_objects import YoloxDetector
+from inference_svc.adapters.yunet_faces import YunetDetector
 from inference_svc.domain.batching import BatchPolicy
 
 __all__ = ["Loaded", "ModelLoader", "batch_policy", "has_loader", "load_model"]
@@ -47,7 +48,7 @@ class ModelLoader:
 
 
 def has_loader(name: str) -> bool:
-    """Tell whether this service can run a model (faces can be fetched, and run in a later version)."""
+    """Tell whether this service can run a model (vectors of faces can be fetched, and run in a later version)."""
     return name in _LOADERS
 
 
@@ -91,6 +92,11 @@ def _yolox(loader: ModelLoader) -> Loaded:
     return Loaded(model.detect, model.device)
 
 
+def _yunet(loader: ModelLoader) -> Loaded:
+    model = YunetDetector(loader.session("yunet_s_dynamic.onnx"))
+    return Loaded(model.detect, model.device)
+
+
 def _clip(loader: ModelLoader) -> Loaded:
     model = ClipEncoder(
         loader.session("onnx/vision_model.onnx"),
@@ -119,9 +125,16 @@ _LOADERS: Mapping[str, Callable[[ModelLoader], Loaded]] = MappingProxyType(
         "clip-vit-base-patch32": _clip,
         "mobilenet_v2_imagenet": _mobilenet,
         "yolox_nano_coco": _yolox,
+        "yunet_face": _yunet,
         "rapidocr-ppocrv6-small": _rapidocr,
     }
 )
 _MAX_ITEMS: Mapping[str, int] = MappingProxyType(
-    {"all-minilm-l6-v2": 32, "clip-vit-base-patch32": 8, "mobilenet_v2_imagenet": 8, "yolox_nano_coco": 8}
+    {
+        "all-minilm-l6-v2": 32,
+        "clip-vit-base-patch32": 8,
+        "mobilenet_v2_imagenet": 8,
+        "yolox_nano_coco": 8,
+        "yunet_face": 8,
+    }
 )

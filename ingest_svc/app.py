@@ -28,6 +28,7 @@ from ingest_svc.adapters.report_store import ReportStore
 from ingest_svc.channels import OUTBOX_CHANNEL, VIDEO_CHANNEL
 from ingest_svc.deletion import Deletion
 from ingest_svc.domain.media_report import SceneOptions
+from ingest_svc.exports.assembly import Needs, assemble
 from ingest_svc.grpc_api import VideoApi
 from ingest_svc.maintenance import MaintenanceApi
 from ingest_svc.relay import FactIntake, OutboxRelay, Sweeper
@@ -36,7 +37,7 @@ from ingest_svc.settings import Settings
 from ingest_svc.stage_handlers import MediaParts, StageHandlers
 from ingest_svc.storage import StorageScanner
 from ingest_svc.telling import VideoTeller
-from ingest_svc.unbuilt import ExportApi, PeopleApi
+from ingest_svc.unbuilt import PeopleApi
 from ingest_svc.uploads import Uploads
 from ingest_svc.watchers import Watchers
 from ingest_svc.work_codec import encode_outgoing
@@ -70,8 +71,8 @@ async def build(context: ServiceContext) -> None:
     context.spawn(sweeper.run())
     intake = FactIntake(progress, bus, blobs, clock)
     context.spawn(bus.consume("ingest_take_facts", intake.handle, slots=_FACT_SLOTS, stopping=context.stopping))
-    handlers = StageHandlers(blobs, library, await _media(context, settings))
-    _spawn_workers(context, settings, handlers, bus, blobs)
+    media = await _media(context, settings)
+    _spawn_workers(context, settings, StageHandlers(blobs, library, media), bus, blobs)
     index = GrpcClient(settings.index_address, token=settings.service_token)
     context.stack.push_async_callback(index.close)
     scanner = _spawn_reports(context, settings, database, bus, blobs)
@@ -79,11 +80,12 @@ async def build(context: ServiceContext) -> None:
     context.spawn_worker(refused.run(context.stopping))
     uploads = Uploads(blobs, progress, clock, max_bytes=settings.max_upload_bytes, report=refused.report)
     context.spawn(uploads.sweep_drafts())
+    exports = assemble(context, Needs(settings, database, bus, blobs, media.sandbox, library))
     api = VideoApi(
         library=library,
         progress=progress,
         uploads=uploads,
-        deletion=Deletion(library, blobs, IndexClient(index), clock, on_removed=scanner.touch),
+        deletion=Deletion(library, blobs, IndexClient(index), clock, exports=exports.ending, on_removed=scanner.touch),
         watchers=watchers,
         clock=clock,
         media_secret=settings.media_secret,
@@ -93,7 +95,7 @@ async def build(context: ServiceContext) -> None:
 
     def register(server: grpc.aio.Server) -> tuple[str, ...]:
         video_service_pb2_grpc.add_VideoServiceServicer_to_server(api, server)
-        export_service_pb2_grpc.add_ExportServiceServicer_to_server(ExportApi(), server)
+        export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports.api, server)
         people_service_pb2_grpc.add_PeopleServiceServicer_to_server(PeopleApi(), server)
         maintenance_service_pb2_grpc.add_MaintenanceServiceServicer_to_server(maintenance, server)
         return tuple(f"heimdex.ingest.v1.{name}Service" for name in ("Video", "Export", "People", "Maintenance"))

@@ -8,6 +8,7 @@ from chassis.io import logs
 from chassis.io.blobs import BlobStore, video_prefix
 from ingest_svc.adapters.index_client import IndexClient
 from ingest_svc.adapters.library_store import LibraryStore
+from ingest_svc.exports.ending import ExportsOfVideos
 from ingest_svc.work_codec import forget_message
 
 __all__ = ["Deletion"]
@@ -25,13 +26,15 @@ class Deletion:
         index: IndexClient,
         clock: Clock,
         *,
+        exports: ExportsOfVideos | None = None,
         on_removed: Callable[[str], None] = lambda _video: None,
     ) -> None:
-        """`on_removed` hears of every video whose objects have gone."""
+        """`exports` ends what can not be made any more; `on_removed` hears of every video whose objects have gone."""
         self._library = library
         self._blobs = blobs
         self._index = index
         self._clock = clock
+        self._exports = exports
         self._on_removed = on_removed
 
     async def delete(self, owner_id: str, video_id: str) -> None:
@@ -41,6 +44,8 @@ class Deletion:
             NotFound: there is none of that id, or it is not the owner's.
         """
         await self._library.delete_video(owner_id, video_id, [forget_message(video_id, owner_id, self._clock.now())])
+        if self._exports is not None:
+            await self._exports.end(owner_id, video_id)
         try:
             await self._index.forget_video(owner_id, video_id)
         except HeimdexError as error:

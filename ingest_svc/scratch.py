@@ -1,5 +1,6 @@
 """Folders for files while they are worked on; what a killed process left behind goes away at the next start."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -8,7 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["clear_abandoned", "scratch_folder"]
+from chassis.core.errors import UpstreamUnavailable
+
+__all__ = ["clear_abandoned", "names_a_full_disk", "scratch_folder"]
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
@@ -23,6 +28,23 @@ def scratch_folder(root: Path, prefix: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+@contextmanager
+def names_a_full_disk() -> Iterator[None]:
+    """Give a full disk its name; every other error of the system passes as it is.
+
+    Raises:
+        UpstreamUnavailable: the scratch space is full, `SCRATCH_FULL`; it may not be later.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise UpstreamUnavailable(
+            "the scratch space is full; it is tried again later", reason="SCRATCH_FULL"
+        ) from error
 
 
 def clear_abandoned(root: Path) -> int:

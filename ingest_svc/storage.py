@@ -5,7 +5,7 @@ counted, not what was meant to be written, so the sum is what `du` says.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from chassis.core.clock import Clock
@@ -14,8 +14,8 @@ from chassis.io import logs
 from chassis.io.blobs import BlobStore, video_prefix
 from chassis.io.concurrently import pause
 from chassis.io.jetstream import Bus
-from ingest_svc.adapters.report_store import ReportStore
-from ingest_svc.domain.stored import NO_VIDEO, Holding, Inventory
+from ingest_svc.adapters.report_store import ReportStore, StoredExport
+from ingest_svc.domain.stored import NO_VIDEO, Holding, Inventory, export_of
 from ingest_svc.reports import scanned_message
 from ingest_svc.telling import TELL_AGAIN_AFTER
 
@@ -81,7 +81,8 @@ class StorageScanner:
                 found.without(prefix)
                 await self._list(found, prefix)
             owners = await self._owners(found.video_ids)
-        holdings = found.holdings(owners, began_at)
+        exports = {export: one.holder for export, one in (await self._store.exports(None)).items()}
+        holdings = found.holdings(owners, began_at, exports)
         here = {holding.video_id for holding in holdings}
         stored = await self._store.stored_videos(None)
         holdings += [Holding(video, owner, {}) for video, owner in stored.items() if video not in here]
@@ -97,12 +98,19 @@ class StorageScanner:
             stored = await self._store.stored_videos(video_ids[start : start + _BATCH])
             owners = stored | {video: one.owner_id for video, one in known.items()}
             over = [video for video in owners if video not in known or not known[video].is_open]
-            await self._tell([await self._holding(video, owners[video]) for video in over], began_at)
+            exports = await self._store.exports(over)
+            await self._tell([await self._holding(video, owners[video], exports) for video in over], began_at)
 
-    async def _holding(self, video_id: str, owner_id: str) -> Holding:
+    async def _holding(self, video_id: str, owner_id: str, exports: Mapping[str, StoredExport]) -> Holding:
+        mine = {export: one for export, one in exports.items() if one.holder.video_id == video_id}
         found = Inventory()
         await self._list(found, video_prefix(owner_id, video_id))
-        holdings = found.holdings({video_id: owner_id}, self._clock.now())
+        for folder in {one.storage_path.rpartition("/")[0] for one in mine.values()}:
+            async for one in self._blobs.list_objects(folder):
+                if export_of(one.key) in mine:
+                    found.add(one.key, one.size_bytes, one.modified_at)
+        holders = {export: one.holder for export, one in mine.items()}
+        holdings = found.holdings({video_id: owner_id}, self._clock.now(), holders)
         return next((one for one in holdings if one.video_id != NO_VIDEO), Holding(video_id, owner_id, {}))
 
     async def _list(self, found: Inventory, prefix: str = "") -> None:

@@ -2,46 +2,33 @@
 
 from collections.abc import Iterable
 
+from chassis.core.mediatime import ns_from_seconds
 from heimdex.ingest.v1 import video_pb2
+from ingest_svc.domain import cue_files
+from ingest_svc.domain.cue_files import Cue, one_line
 
 __all__ = ["to_srt", "to_txt", "to_vtt"]
-
-
-def _clock(seconds: float, mark: str) -> str:
-    milliseconds = max(0, round(seconds * 1000))
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{mark}{rest % 1000:03d}"
 
 
 def _trusted(transcript: video_pb2.Transcript) -> Iterable[video_pb2.TranscriptSegment]:
     return (segment for segment in transcript.segments if not segment.trust_marks)
 
 
-def _line(text: str) -> str:
-    """Return one line that can not end a cue or begin a new one."""
-    return " ".join(text.split()).replace("-->", "->")
+def _cues(transcript: video_pb2.Transcript) -> Iterable[Cue]:
+    for one in _trusted(transcript):
+        yield Cue(ns_from_seconds(one.start_s), ns_from_seconds(one.end_s), (one.text,))
 
 
 def to_srt(transcript: video_pb2.Transcript) -> str:
     """Return SubRip text."""
-    cues = (
-        f"{number}\n{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}\n{_line(segment.text)}\n"
-        for number, segment in enumerate(_trusted(transcript), 1)
-    )
-    return "\n".join(cues)
+    return cue_files.to_srt(_cues(transcript))
 
 
 def to_vtt(transcript: video_pb2.Transcript) -> str:
     """Return WebVTT text."""
-    escaped = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-    cues = (
-        f"\n{_clock(segment.start_s, '.')} --> {_clock(segment.end_s, '.')}\n{_line(segment.text).translate(escaped)}\n"
-        for segment in _trusted(transcript)
-    )
-    return "WEBVTT\n" + "".join(cues)
+    return cue_files.to_vtt(_cues(transcript))
 
 
 def to_txt(transcript: video_pb2.Transcript) -> str:
     """Return one line per segment."""
-    return "".join(f"{_line(segment.text)}\n" for segment in _trusted(transcript))
+    return "".join(f"{one_line(segment.text)}\n" for segment in _trusted(transcript))

@@ -37,6 +37,7 @@ from metrics_svc.domain.events.samples import OperationSample, SearchSample, Sta
 from metrics_svc.domain.library.library import VideoChange
 from metrics_svc.domain.library.storage import Store, StoredMeasurement
 from metrics_svc.grpc_api import AdminParts, AdminServicer, register
+from metrics_svc.grpc_api.search_history import SearchHistoryApi, register_search_history
 from metrics_svc.handlers.alert_deliveries import Courier
 from metrics_svc.handlers.alert_looks import Senses
 from metrics_svc.handlers.view import latest_gauges
@@ -89,13 +90,13 @@ async def build(context: ServiceContext) -> None:
         backfills=_work_on_backfills(context, settings, database),
         audit=AuditParts(hold=_holding(database, answers), view=OwnScrape(view.read), keep_days=settings.keep_days),
     )
-    servicer = AdminServicer(parts)
+    servicer, searches = AdminServicer(parts), SearchHistoryApi(library)
     await context.enter(
         serve_grpc(
             settings.grpc_address,
             verifier=context.verifier(),
             health=context.health,
-            register=lambda server: register(server, servicer),
+            register=lambda server: (*register(server, servicer), *register_search_history(server, searches)),
             reflect=settings.reflect,
         )
     )

@@ -41,6 +41,7 @@ __all__ = [
     "NotReady",
     "Overloaded",
     "PermissionDenied",
+    "QuotaViolation",
     "StaleWrite",
     "Stopping",
     "Unauthenticated",
@@ -55,6 +56,14 @@ class FieldViolation:
     """One field of a request and what is wrong with it."""
 
     field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaViolation:
+    """A quota that is used up: whose or which it is, and what it allows."""
+
+    subject: str
     description: str
 
 
@@ -149,9 +158,11 @@ class Overloaded(HeimdexError):
         retry_after_seconds: float = 1.0,
         reason: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        quotas: tuple[QuotaViolation, ...] = (),
     ) -> None:
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after_seconds = retry_after_seconds
+        self.quotas = quotas
 
 
 class UpstreamUnavailable(HeimdexError):

@@ -131,6 +131,7 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _stage_consumer(Stage.TRANSCRIPTION, "transcribe_audio"),
     _stage_consumer(Stage.SCENE_PROCESSING, "describe_scenes"),
     _stage_consumer(Stage.INDEXING, "index_moments"),
+    ConsumerSpec("ingest_export_clip", "HEIMDEX_WORK", work_subject("ingest", "export_clip", "*")),
     ConsumerSpec("index_forget_video", "HEIMDEX_WORK", work_subject("index", "forget_video", "*")),
     ConsumerSpec("ingest_take_facts", "HEIMDEX_FACT", "heimdex.fact.v1.>", max_ack_pending=200),
     # Two batches of 8,192 in hand and as many waiting.

@@ -12,6 +12,7 @@ from chassis.core.errors import (
     HeimdexError,
     InvalidInput,
     Overloaded,
+    QuotaViolation,
     UpstreamUnavailable,
     border_of,
 )
@@ -45,6 +46,12 @@ def status_from_error(error: BaseException) -> status_pb2.Status:
         ]
         details.append(_pack(error_details_pb2.BadRequest(field_violations=fields)))
     if isinstance(error, Overloaded):
+        if error.quotas:
+            used_up = [
+                error_details_pb2.QuotaFailure.Violation(subject=quota.subject, description=quota.description)
+                for quota in error.quotas
+            ]
+            details.append(_pack(error_details_pb2.QuotaFailure(violations=used_up)))
         seconds = max(0.0, error.retry_after_seconds)
         delay = Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))
         details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
@@ -65,16 +72,22 @@ def error_from_status(status: status_pb2.Status) -> HeimdexError:
     metadata: dict[str, str] = {}
     violations: tuple[FieldViolation, ...] = ()
     retry_after_seconds = 1.0
+    quotas: tuple[QuotaViolation, ...] = ()
     for detail in status.details:
         info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        quota = error_details_pb2.QuotaFailure()
         if detail.Unpack(info):
             reason, metadata = info.reason, dict(info.metadata)
         elif detail.Unpack(bad):
             violations = tuple(FieldViolation(v.field, v.description) for v in bad.field_violations)
         elif detail.Unpack(retry):
             retry_after_seconds = retry.retry_delay.ToNanoseconds() / 1e9
+        elif detail.Unpack(quota):
+            quotas = tuple(QuotaViolation(v.subject, v.description) for v in quota.violations)
     if cls is Overloaded:
-        return Overloaded(status.message, retry_after_seconds=retry_after_seconds, reason=reason, metadata=metadata)
+        return Overloaded(
+            status.message, retry_after_seconds=retry_after_seconds, reason=reason, metadata=metadata, quotas=quotas
+        )
     if cls is InvalidInput:
         return InvalidInput(status.message, reason=reason, metadata=metadata, violations=violations)
     return cls(status.message, reason=reason, metadata=metadata)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from chassis.core.errors import PermissionDenied
 
-__all__ = ["LINK_SECONDS", "sign_path", "verify_signature"]
+__all__ = ["LINK_SECONDS", "link_end", "sign_path", "verify_signature"]
 
 LINK_SECONDS = 3_600
 _ROUND_SECONDS = 300
@@ -17,15 +17,20 @@ def _signature(secret: str, key: str, expires_at: int) -> str:
     return hmac.new(secret.encode(), f"GET\n{key}\n{expires_at}".encode(), hashlib.sha256).hexdigest()
 
 
-def sign_path(secret: str, key: str, *, now_seconds: float | None = None) -> str:
-    """Return `/media/{key}?exp=..&sig=..`, good for about an hour; empty for an empty key.
+def link_end(now_seconds: float, until_seconds: float | None = None) -> int:
+    """Return when a link that is given now ends, in Unix seconds: in about an hour, at `until_seconds` at the latest.
 
-    The expiry is rounded, so the same link is given for some minutes and a browser can keep what it fetched.
+    The end is rounded, so the same link is given for some minutes and a browser can keep what it fetched.
     """
+    end = (int(now_seconds) // _ROUND_SECONDS + 1) * _ROUND_SECONDS + LINK_SECONDS
+    return end if until_seconds is None else min(end, int(until_seconds))
+
+
+def sign_path(secret: str, key: str, *, now_seconds: float | None = None, until_seconds: float | None = None) -> str:
+    """Return `/media/{key}?exp=..&sig=..`, good until `link_end`; empty for an empty key."""
     if not key:
         return ""
-    now = time.time() if now_seconds is None else now_seconds
-    expires_at = (int(now) // _ROUND_SECONDS + 1) * _ROUND_SECONDS + LINK_SECONDS
+    expires_at = link_end(time.time() if now_seconds is None else now_seconds, until_seconds)
     return f"/media/{quote(key)}?exp={expires_at}&sig={_signature(secret, key, expires_at)}"
 
 

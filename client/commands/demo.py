@@ -9,6 +9,7 @@ from rich.console import Console
 
 from client.api import HeimdexClient
 from client.demo.clip import load_clip
+from client.demo.short import show_short
 from client.demo.show import Judged, curl_line, run_searches, show_numbers, show_upload
 from client.errors import EXIT_HELP, Exit
 from client.launch import start_detached
@@ -25,7 +26,7 @@ _CURL_TOKEN_SECONDS = 86_400
 @click.option("--json", "as_json", is_flag=True, help="Print what happened as JSON; the show goes to stderr.")
 @click.pass_context
 def demo(ctx: click.Context, *, as_json: bool) -> None:
-    """Start a mesh if none runs, upload a clip, find moments in it, show where every second went.
+    """Start a mesh if none runs, upload a clip, find moments in it, show where every second went, make a short.
 
     Ends with status 0 only if the clip became ready and every search that can work with the models here hit its scene.
     The mesh is left running.
@@ -43,15 +44,18 @@ def demo(ctx: click.Context, *, as_json: bool) -> None:
         models = client.list_models()
         judged = run_searches(client, clip, video.get("id", ""), models=models, screen=screen)
         numbers, missing = show_numbers(admin, models, screen)
+        short = show_short(client, video.get("id", ""), data_dir_of(os.environ) / "run" / "demo-short.mp4", screen)
     token = _curl_token(mesh.url, mesh.token)
     line = curl_line(mesh.url, token, _best(judged).search.text, video.get("id", ""))
     how_to_stop = (
         "" if os.environ.get("HEIMDEX_URL") else f"  the mesh goes on running; stop it with: {_own_name()} down"
     )
-    screen.print(f"\n[bold]4. Now you[/]{how_to_stop}")
+    screen.print(f"\n[bold]5. Now you[/]{how_to_stop}")
     if as_json:
         searches = [one.as_json() for one in judged]
-        print_json({"video": video, "searches": searches, **numbers, "unavailable": missing, "curl": line})
+        print_json(
+            {"video": video, "searches": searches, **numbers, "unavailable": missing, "short": short, "curl": line}
+        )
     else:
         click.echo(line)
     ctx.exit(Exit.OK if all(one.is_right is not False for one in judged) else Exit.ERROR)

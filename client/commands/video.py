@@ -105,10 +105,12 @@ def scenes(*, video_id: str, as_json: bool) -> None:
         print_json({"scenes": found})
         return
     table = Table(
-        "#", "time", "what is said", "text in the picture", "tags", box=None, pad_edge=False, header_style="bold"
+        "#", "id", "time", "what is said", "text in the picture", "tags", box=None, pad_edge=False, header_style="bold"
     )
+    table.columns[1].no_wrap = table.columns[2].no_wrap = True
     for scene in found:
-        table.add_row(str(scene.get("index", 0)), _span(scene), *(Text(cell) for cell in _content(scene)))
+        identifier = Text(scene.get("id", ""))
+        table.add_row(str(scene.get("index", 0)), identifier, _span(scene), *(Text(cell) for cell in _content(scene)))
     console().print(table)
 
 

@@ -54,7 +54,14 @@ SERVICES: tuple[Service, ...] = (
         nats_user="ingest",
         signs_media=True,
     ),
-    Service(name="inference_svc", argv=_module("inference_svc"), prefix="INFERENCE", nats_user="inference"),
+    Service(
+        name="inference_svc",
+        argv=_module("inference_svc"),
+        prefix="INFERENCE",
+        nats_user="inference",
+        # Pictures are scaled by small matrix products: a second thread of that library waits more than it works.
+        extra=(("OPENBLAS_NUM_THREADS", "1"),),
+    ),
     Service(
         name="index_svc",
         argv=_module("index_svc"),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chassis.core import writing
 from inference_svc.domain.audio_windows import Span, voiced_share
 
 __all__ = [
@@ -129,15 +130,7 @@ def words_between(segments: Sequence[Segment], start: float, end: float) -> tupl
 
 def join_words(words: Sequence[Word]) -> str:
     """Put words back into a line; scripts that write without spaces get none."""
-    line = ""
-    for word in words:
-        needs_space = line and not (_is_unspaced(line[-1]) or _is_unspaced(word.text[0]))
-        line += f" {word.text}" if needs_space else word.text
-    return line
-
-
-def _is_unspaced(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF" or "\u0e00" <= character <= "\u0eff"
+    return writing.join_words(word.text for word in words)
 
 
 def _clean(text: str) -> str:

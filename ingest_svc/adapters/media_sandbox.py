@@ -1,27 +1,22 @@
 """Where media files are opened: in a child process with limits, one per file, never in this process.
 
-This is the only place of the service where a process is started. The child's answers are read as a stranger's: types
-and ranges are checked, and only files whose names we gave are taken from its folder.
+The child's answers are read as a stranger's: types and ranges are checked, and only files whose names we gave are taken
+from its folder.
 """
 
 import asyncio
 import contextlib
 import json
-import os
-import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import Literal, Self
 
-from chassis.core.errors import HeimdexError, UnreadableMedia, UpstreamUnavailable
-from chassis.io.cpu_clocks import process_cpu_ns
-from chassis.io.logs import get_logger
-from chassis.io.spending import current_spending
-from ingest_svc.domain.media_failures import error_from_event, error_from_exit, nonsense, too_slow
+from chassis.core.errors import UnreadableMedia, UpstreamUnavailable
+from ingest_svc.adapters import media_process
+from ingest_svc.adapters.media_process import MediaProcess, absolute
+from ingest_svc.domain.media_failures import error_from_event, nonsense, too_slow
 from ingest_svc.domain.media_limits import SandboxLimits
 from ingest_svc.domain.media_report import (
     ProbeResult,
@@ -38,21 +33,11 @@ __all__ = ["MediaSandbox", "ProgressCallback", "SandboxLimits"]
 ProgressCallback = Callable[[float], None]
 """Called in the event loop with the part of the work that is done, 0 to 1, at most ten times a second."""
 
-Command = Literal["probe", "scenes"]
-
-_log = get_logger(__name__)
+Command = Literal["probe", "outline", "scenes", "sample", "measure", "look", "inspect", "copy"]
 
 _AUDIO_NAME = "audio.flac"
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-_CHILD_MODULE = "ingest_svc.adapters.media_child"
-_LINE_BYTES = 64 * 2**20
-_STDERR_TAIL_BYTES = 600
-
-
-@dataclass(slots=True)
-class _Child:
-    process: asyncio.subprocess.Process
-    stderr: IO[bytes]
+_SPARED: tuple[Command, ...] = ("probe", "scenes")
+"""Every video needs these: a child of each is kept ready."""
 
 
 @dataclass(slots=True)
@@ -71,15 +56,15 @@ class MediaSandbox:
     limits: SandboxLimits = field(default_factory=SandboxLimits)
     acceptance: AcceptanceLimits = field(default_factory=AcceptanceLimits)
     keeps_spares: bool = True
-    _spares: dict[Command, _Child] = field(default_factory=dict, init=False)
+    _spares: dict[Command, MediaProcess] = field(default_factory=dict, init=False)
     _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.limits.children)
 
     async def __aenter__(self) -> Self:
-        await self._refill("probe")
-        await self._refill("scenes")
+        for command in _SPARED:
+            await self._refill(command)
         return self
 
     async def __aexit__(
@@ -88,7 +73,7 @@ class MediaSandbox:
         self.keeps_spares = False
         while self._spares:
             _, spare = self._spares.popitem()
-            await _end(spare)
+            await media_process.end(spare)
 
     async def probe(self, path: Path, out_dir: Path, *, on_progress: ProgressCallback | None = None) -> ProbeResult:
         """Read what a file holds and leave its sound, 16 kHz mono, in `out_dir`.
@@ -98,11 +83,11 @@ class MediaSandbox:
             UpstreamUnavailable: the child was killed from outside, or the scratch space is full; try again.
         """
         request = {
-            "path": _absolute(path),
+            "path": absolute(path),
             "audio_name": _AUDIO_NAME,
             "max_duration_seconds": self.acceptance.max_duration_seconds,
         }
-        answer = await self._ask("probe", request, out_dir, self.limits.probe_seconds, on_progress)
+        answer = await self.ask("probe", request, out_dir, self.limits.probe_seconds, on_progress)
         with _strictly():
             result = read_probe(answer, out_dir=out_dir, audio_name=_AUDIO_NAME)
         refusal = judge(result.facts, self.acceptance)
@@ -131,7 +116,7 @@ class MediaSandbox:
         if facts.video is None:
             return audio_only_scenes(facts, options)
         request = {
-            "path": _absolute(path),
+            "path": absolute(path),
             "stream_index": facts.video.index,
             "duration_ns": facts.duration_ns,
             "threads": self.limits.threads,
@@ -142,24 +127,30 @@ class MediaSandbox:
             "thumbnail_max_side": options.thumbnail_max_side,
         }
         wall_seconds = self.limits.scenes_seconds(facts.duration_ns)
-        answer = await self._ask("scenes", request, out_dir, wall_seconds, on_progress)
+        answer = await self.ask("scenes", request, out_dir, wall_seconds, on_progress)
         with _strictly():
             return read_scenes(answer, out_dir=out_dir, facts=facts, options=options)
 
-    async def _ask(
+    async def ask(
         self,
         command: Command,
         request: Mapping[str, object],
         out_dir: Path,
         wall_seconds: float,
-        on_progress: ProgressCallback | None,
+        on_progress: ProgressCallback | None = None,
     ) -> object:
+        """Let a child of its own do one command and return its answer, which nobody has checked yet.
+
+        Raises:
+            UnreadableMedia: the file can not be used; the reason is a RefusalReason.
+            UpstreamUnavailable: the child was killed from outside, or the scratch space is full; try again.
+        """
         limits = {
             "memory_bytes": self.limits.memory_bytes,
             "cpu_seconds": int(wall_seconds * self.limits.threads) + 1,
             "file_bytes": self.limits.file_bytes,
         }
-        common = {"out_dir": _absolute(out_dir), "max_pixels": self.acceptance.max_pixels, "limits": limits}
+        common = {"out_dir": absolute(out_dir), "max_pixels": self.acceptance.max_pixels, "limits": limits}
         line = json.dumps({**request, **common}).encode() + b"\n"
         async with self._slots, self._child(command) as child:
             try:
@@ -169,7 +160,7 @@ class MediaSandbox:
                 raise too_slow(command, wall_seconds) from error
 
     async def _converse(
-        self, command: Command, child: _Child, line: bytes, on_progress: ProgressCallback | None
+        self, command: Command, child: MediaProcess, line: bytes, on_progress: ProgressCallback | None
     ) -> object:
         stdin, stdout = child.process.stdin, child.process.stdout
         if stdin is None or stdout is None:
@@ -184,7 +175,7 @@ class MediaSandbox:
             event = await self._next_event(stdout)
             if event is None:
                 await child.process.wait()
-                raise _death(child, was_ready=was_ready, memory_bytes=self.limits.memory_bytes)
+                raise media_process.death(child, was_ready=was_ready, memory_bytes=self.limits.memory_bytes)
             match event.get("event"):
                 case "ready":
                     was_ready = True
@@ -208,97 +199,26 @@ class MediaSandbox:
         return event
 
     @contextlib.asynccontextmanager
-    async def _child(self, command: Command) -> AsyncIterator[_Child]:
+    async def _child(self, command: Command) -> AsyncIterator[MediaProcess]:
         """Lend a child that ends with the block, whatever happens in it; what it used is charged to the work."""
         child = self._spares.pop(command, None)
         if child is not None and child.process.returncode is not None:
-            await _end(child)
+            await media_process.end(child)
             child = None
-        child = child or await _start(command)
+        child = child or await media_process.start(command)
         try:
             yield child
         finally:
-            _charge(child)
-            await _end(child)
+            media_process.charge(child)
+            await media_process.end(child)
 
     async def _refill(self, command: Command) -> None:
-        if self.keeps_spares and command not in self._spares:
-            spare = await _start(command)
+        if self.keeps_spares and command in _SPARED and command not in self._spares:
+            spare = await media_process.start(command)
             if self.keeps_spares and command not in self._spares:
                 self._spares[command] = spare
             else:
-                await _end(spare)
-
-
-async def _start(command: Command) -> _Child:
-    """Start a child that loads what the command needs and waits for its request.
-
-    Raises:
-        UpstreamUnavailable: this machine can not start a process now.
-    """
-    stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the child, in _end)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-s", "-m", _CHILD_MODULE, command, str(os.getpid())),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            limit=_LINE_BYTES,
-            env=_environment(),
-            cwd="/",
-            start_new_session=True,
-        )
-    except OSError as error:
-        stderr.close()
-        raise UpstreamUnavailable("No process could be started to read the file.", reason="SANDBOX_FAILED") from error
-    return _Child(process, stderr)
-
-
-def _absolute(path: Path) -> str:
-    """Return a path that means the same in the child's folder."""
-    return str(path.absolute())
-
-
-def _environment() -> dict[str, str]:
-    """Return the child's whole environment: none of our secrets, one thread per numeric library."""
-    given = {"PYTHONPATH": str(_PACKAGE_ROOT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    return kept | given
-
-
-def _charge(child: _Child) -> None:
-    """Charge the whole life of a child to the one piece of work it was for, by our clock and not by its word.
-
-    A child that has answered waits until it is ended, so that its clock is there; of one that was killed nobody knows.
-    """
-    spending = current_spending()
-    if spending is None:
-        return
-    used_ns = process_cpu_ns(child.process.pid) if child.process.returncode is None else None
-    if used_ns is None:
-        spending.lose_track("cpu_ns")
-    else:
-        spending.add(cpu_ns=used_ns)
-
-
-async def _end(child: _Child) -> None:
-    """Kill the child and everything in its session, and wait until it is gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.process.pid, signal.SIGKILL)
-    try:
-        await child.process.communicate()
-    finally:
-        child.stderr.close()
-
-
-def _death(child: _Child, *, was_ready: bool, memory_bytes: int) -> HeimdexError:
-    size = child.stderr.seek(0, os.SEEK_END)
-    child.stderr.seek(max(0, size - _STDERR_TAIL_BYTES))
-    # The child's last words name paths of this machine: they go into our log, never into the error.
-    last_words = child.stderr.read().decode(errors="replace")
-    code = child.process.returncode or 0
-    _log.warning("a media child ended without an answer", exit=code, was_ready=was_ready, last_words=last_words)
-    return error_from_exit(code, was_ready=was_ready, memory_bytes=memory_bytes)
+                await media_process.end(spare)
 
 
 @contextlib.contextmanager

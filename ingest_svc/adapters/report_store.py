@@ -7,13 +7,14 @@ from datetime import datetime
 from chassis.io.postgres import Connection, Database, load_queries
 from ingest_svc.adapters.outbox import enqueue, told_video
 from ingest_svc.channels import OUTBOX_CHANNEL
-from ingest_svc.domain.stored import Holding, Kind, Told, what_changed
+from ingest_svc.domain.stored import ExportHolder, Holding, Kind, Told, what_changed
 from ingest_svc.reports import stored_message, video_message
 
-__all__ = ["KnownVideo", "ReportStore"]
+__all__ = ["KnownVideo", "ReportStore", "StoredExport"]
 
 _Q = load_queries("ingest_svc")
 _REPORTS = load_queries("ingest_svc", "sql/reports.sql")
+_EXPORTS = load_queries("ingest_svc", "sql/exports.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,14 @@ class KnownVideo:
 
     owner_id: str
     is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExport:
+    """Whose an export is, and the key of its file."""
+
+    holder: ExportHolder
+    storage_path: str
 
 
 class ReportStore:
@@ -54,6 +63,15 @@ class ReportStore:
         async with self._database.connection() as connection:
             rows = await connection.fetch(_REPORTS["stored_videos"], some)
         return {row["video_id"]: row["owner_id"] for row in rows}
+
+    async def exports(self, video_ids: Sequence[str] | None) -> dict[str, StoredExport]:
+        """Return the exports of which the store may hold something, all or those counted to some videos."""
+        some = None if video_ids is None else list(video_ids)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_EXPORTS["holders_of_exports"], some)
+        return {
+            row["id"]: StoredExport(ExportHolder(row["video_id"], row["owner_id"]), row["storage_path"]) for row in rows
+        }
 
     async def tell_stored(
         self, holdings: Sequence[Holding], *, measured_at: datetime, now: datetime, tell_before: datetime

@@ -13,6 +13,18 @@ from typing import Any
 from ingest_svc.domain.keyframes import DEFAULT_SLOT_NS, Keyframe, Scene, Thumbnail, scenes_with_pictures
 from ingest_svc.domain.probe import AudioTrack, MediaFacts, MediaWarning, VideoTrack
 from ingest_svc.domain.scenes import DEFAULT_MIN_SCENE_NS, DEFAULT_WINDOW_NS, scenes_from_cuts, windows
+from ingest_svc.domain.strict_json import (
+    MAX_NS,
+    checked_text,
+    checked_whole,
+    flag,
+    items,
+    mapping,
+    number,
+    own_file,
+    text,
+    whole,
+)
 
 __all__ = [
     "ExtractedAudio",
@@ -24,11 +36,8 @@ __all__ = [
     "read_scenes",
 ]
 
-_MAX_NS = 10**9 * 3600 * 24 * 365
-_MAX_TEXT = 200
 _MAX_TRACKS = 256
 _MAX_SHOTS = 1_000_000
-_MAX_COUNT = 10**12
 _PICTURE_NAME = re.compile(r"(keyframe_\d{4,7}_\d{1,6}|thumb_\d{4,7})\.jpg")
 
 
@@ -105,16 +114,16 @@ def read_probe(answer: object, *, out_dir: Path, audio_name: str) -> ProbeResult
     Raises:
         ValueError: it is not one.
     """
-    fields = _mapping(answer)
-    facts = _facts(_mapping(fields.get("facts")))
+    fields = mapping(answer)
+    facts = _facts(mapping(fields.get("facts")))
     if fields.get("audio") is None:
         return ProbeResult(facts, None)
-    sound = _mapping(fields["audio"])
+    sound = mapping(fields["audio"])
     audio = ExtractedAudio(
-        path=_own_file(out_dir / audio_name),
-        samples=_int(sound, "samples", low=1),
-        sample_rate_hz=_int(sound, "sample_rate_hz", low=1, high=10**6),
-        damaged_packets=_int(sound, "damaged_packets"),
+        path=own_file(out_dir / audio_name),
+        samples=whole(sound, "samples", low=1),
+        sample_rate_hz=whole(sound, "sample_rate_hz", low=1, high=10**6),
+        damaged_packets=whole(sound, "damaged_packets"),
     )
     return ProbeResult(facts, audio)
 
@@ -125,130 +134,77 @@ def read_scenes(answer: object, *, out_dir: Path, facts: MediaFacts, options: Sc
     Raises:
         ValueError: it is not one.
     """
-    fields = _mapping(answer)
-    cuts_ns = [_checked_int(cut, 0, _MAX_NS) for cut in _list(fields, "cuts_ns", _MAX_SHOTS)]
+    fields = mapping(answer)
+    cuts_ns = [checked_whole(cut, 0, MAX_NS) for cut in items(fields, "cuts_ns", _MAX_SHOTS)]
     last_ns = facts.duration_ns - 1
-    keyframes = [Keyframe(*_picture(item, out_dir, last_ns)) for item in _list(fields, "keyframes", _MAX_SHOTS)]
-    thumbnails = [Thumbnail(*_picture(item, out_dir, last_ns)) for item in _list(fields, "thumbnails", _MAX_SHOTS)]
+    keyframes = [Keyframe(*_picture(item, out_dir, last_ns)) for item in items(fields, "keyframes", _MAX_SHOTS)]
+    thumbnails = [Thumbnail(*_picture(item, out_dir, last_ns)) for item in items(fields, "thumbnails", _MAX_SHOTS)]
     spans = scenes_from_cuts(cuts_ns, facts.duration_ns, min_scene_ns=options.min_scene_ns)
     return SceneDetectionResult(
         scenes=scenes_with_pictures(spans, keyframes, thumbnails),
-        frames=_int(fields, "frames", low=1),
-        decode_errors=_int(fields, "decode_errors"),
-        corrupt_frames=_int(fields, "corrupt_frames"),
+        frames=whole(fields, "frames", low=1),
+        decode_errors=whole(fields, "decode_errors"),
+        corrupt_frames=whole(fields, "corrupt_frames"),
         options=options,
     )
 
 
 def _facts(fields: Mapping[str, Any]) -> MediaFacts:
-    videos = tuple(_video(_mapping(item)) for item in _list(fields, "video_tracks", _MAX_TRACKS))
-    sounds = tuple(_audio(_mapping(item)) for item in _list(fields, "audio_tracks", _MAX_TRACKS))
+    videos = tuple(_video(mapping(item)) for item in items(fields, "video_tracks", _MAX_TRACKS))
+    sounds = tuple(_audio(mapping(item)) for item in items(fields, "audio_tracks", _MAX_TRACKS))
     return MediaFacts(
-        formats=tuple(_checked_text(name) for name in _list(fields, "formats", 32)),
-        size_bytes=_int(fields, "size_bytes"),
-        duration_ns=_int(fields, "duration_ns", low=1, high=_MAX_NS),
-        bit_rate_bps=_int(fields, "bit_rate_bps"),
-        video=_video(_mapping(fields["video"])) if fields.get("video") is not None else None,
-        audio=_audio(_mapping(fields["audio"])) if fields.get("audio") is not None else None,
+        formats=tuple(checked_text(name) for name in items(fields, "formats", 32)),
+        size_bytes=whole(fields, "size_bytes"),
+        duration_ns=whole(fields, "duration_ns", low=1, high=MAX_NS),
+        bit_rate_bps=whole(fields, "bit_rate_bps"),
+        video=_video(mapping(fields["video"])) if fields.get("video") is not None else None,
+        audio=_audio(mapping(fields["audio"])) if fields.get("audio") is not None else None,
         video_tracks=videos,
         audio_tracks=sounds,
-        subtitle_stream_count=_int(fields, "subtitle_stream_count"),
-        warnings=tuple(MediaWarning(_checked_text(word)) for word in _list(fields, "warnings", 32)),
+        subtitle_stream_count=whole(fields, "subtitle_stream_count"),
+        warnings=tuple(MediaWarning(checked_text(word)) for word in items(fields, "warnings", 32)),
     )
 
 
 def _video(fields: Mapping[str, Any]) -> VideoTrack:
-    turn = _int(fields, "rotation_degrees", high=270)
+    turn = whole(fields, "rotation_degrees", high=270)
     if turn % 90:
         raise ValueError("rotation_degrees is not a quarter turn")
     return VideoTrack(
-        index=_int(fields, "index", high=_MAX_TRACKS),
-        codec=_text(fields, "codec"),
-        coded_width=_int(fields, "coded_width", high=10**6),
-        coded_height=_int(fields, "coded_height", high=10**6),
-        width=_int(fields, "width", high=10**7),
-        height=_int(fields, "height", high=10**7),
+        index=whole(fields, "index", high=_MAX_TRACKS),
+        codec=text(fields, "codec"),
+        coded_width=whole(fields, "coded_width", high=10**6),
+        coded_height=whole(fields, "coded_height", high=10**6),
+        width=whole(fields, "width", high=10**7),
+        height=whole(fields, "height", high=10**7),
         rotation_degrees=turn,
-        fps=_number(fields, "fps", high=1e6),
-        is_vfr=_flag(fields, "is_vfr"),
-        pixel_format=_text(fields, "pixel_format"),
-        bit_depth=_int(fields, "bit_depth", high=64),
-        bit_rate_bps=_int(fields, "bit_rate_bps"),
-        is_default=_flag(fields, "is_default"),
+        fps=number(fields, "fps", high=1e6),
+        is_vfr=flag(fields, "is_vfr"),
+        pixel_format=text(fields, "pixel_format"),
+        bit_depth=whole(fields, "bit_depth", high=64),
+        bit_rate_bps=whole(fields, "bit_rate_bps"),
+        is_default=flag(fields, "is_default"),
     )
 
 
 def _audio(fields: Mapping[str, Any]) -> AudioTrack:
     return AudioTrack(
-        index=_int(fields, "index", high=_MAX_TRACKS),
-        codec=_text(fields, "codec"),
-        channels=_int(fields, "channels", high=1024),
-        sample_rate_hz=_int(fields, "sample_rate_hz", high=10**8),
-        language=_text(fields, "language"),
-        bit_rate_bps=_int(fields, "bit_rate_bps"),
-        is_default=_flag(fields, "is_default"),
+        index=whole(fields, "index", high=_MAX_TRACKS),
+        codec=text(fields, "codec"),
+        channels=whole(fields, "channels", high=1024),
+        sample_rate_hz=whole(fields, "sample_rate_hz", high=10**8),
+        language=text(fields, "language"),
+        bit_rate_bps=whole(fields, "bit_rate_bps"),
+        is_default=flag(fields, "is_default"),
     )
 
 
 def _picture(item: object, out_dir: Path, last_ns: int) -> tuple[int, str, int, int]:
     """Return instant (inside the video), file name, width and height of a picture that is really there."""
-    fields = _mapping(item)
-    name = _text(fields, "file_name")
+    fields = mapping(item)
+    name = text(fields, "file_name")
     if not _PICTURE_NAME.fullmatch(name):
         raise ValueError("a picture has a name that is not ours")
-    _own_file(out_dir / name)
-    at_ns = min(_int(fields, "at_ns", high=_MAX_NS), last_ns)
-    return at_ns, name, _int(fields, "width", low=1, high=10**5), _int(fields, "height", low=1, high=10**5)
-
-
-def _own_file(path: Path) -> Path:
-    if path.is_symlink() or not path.is_file():
-        raise ValueError(f"{path.name} was announced and is not there")
-    return path
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("an object was expected")  # noqa: TRY004  (a stranger's words, not our types)
-    return value
-
-
-def _list(fields: Mapping[str, Any], key: str, most: int) -> list[Any]:
-    value = fields.get(key)
-    if not isinstance(value, list) or len(value) > most:
-        raise ValueError(f"{key} is not a list of at most {most}")
-    return value
-
-
-def _int(fields: Mapping[str, Any], key: str, *, low: int = 0, high: int = _MAX_COUNT) -> int:
-    return _checked_int(fields.get(key), low, high)
-
-
-def _checked_int(value: object, low: int, high: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"a whole number in [{low}, {high}] was expected")
-    return value
-
-
-def _number(fields: Mapping[str, Any], key: str, *, high: float) -> float:
-    value = fields.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
-        raise ValueError(f"{key} is not a number in [0, {high}]")
-    return float(value)
-
-
-def _flag(fields: Mapping[str, Any], key: str) -> bool:
-    value = fields.get(key)
-    if not isinstance(value, bool):
-        raise ValueError(f"{key} is not true or false")  # noqa: TRY004
-    return value
-
-
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    return _checked_text(fields.get(key))
-
-
-def _checked_text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _MAX_TEXT:
-        raise ValueError("a short text was expected")
-    return value
+    own_file(out_dir / name)
+    at_ns = min(whole(fields, "at_ns", high=MAX_NS), last_ns)
+    return at_ns, name, whole(fields, "width", low=1, high=10**5), whole(fields, "height", low=1, high=10**5)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from chassis.core.ids import owner_key
 
-__all__ = ["NO_VIDEO", "Holding", "Inventory", "Kind", "Told", "place_of", "what_changed"]
+__all__ = ["NO_VIDEO", "ExportHolder", "Holding", "Inventory", "Kind", "Told", "export_of", "place_of", "what_changed"]
 
 NO_VIDEO = ""
 _REGISTERING = timedelta(minutes=10)
@@ -17,6 +18,7 @@ _REGISTERING = timedelta(minutes=10)
 _BELIEVED_AHEAD = timedelta(minutes=5)
 """A measurement further in the future was made by a clock that was wrong; it does not bar later ones."""
 _KEY = re.compile(r"users/(?P<owner>[A-Za-z0-9_-]+)/videos/(?P<video>[A-Za-z0-9_-]+)/(?P<rest>.+)", re.DOTALL)
+_EXPORT_KEY = re.compile(r"exports/[A-Za-z0-9_-]+/(?P<export>[A-Za-z0-9_-]+)\.(?:mp4|jpg|srt|vtt)")
 _OF_A_RUN = re.compile(r"g[0-9]+/(?P<rest>.+)", re.DOTALL)
 
 
@@ -70,6 +72,20 @@ class Told:
     measured_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ExportHolder:
+    """Whose an export is, and to which video its bytes are counted: the first one that it shows, which may be gone."""
+
+    video_id: str
+    owner_id: str
+
+
+def export_of(key: str) -> str | None:
+    """Return the export that an object belongs to by its key; None for every other object."""
+    match = _EXPORT_KEY.fullmatch(key)
+    return match["export"] if match else None
+
+
 def place_of(key: str) -> Place:
     """Return where an object belongs; what has no place in our layout is an orphan."""
     match = _KEY.fullmatch(key)
@@ -99,9 +115,14 @@ class Inventory:
 
     def __init__(self) -> None:
         self._heaps: defaultdict[tuple[str, str], _Heap] = defaultdict(_Heap)
+        self._exports: defaultdict[str, int] = defaultdict(int)
 
     def add(self, key: str, size_bytes: int, modified_at: datetime) -> None:
         """Take an object in."""
+        export = export_of(key)
+        if export is not None:
+            self._exports[export] += size_bytes
+            return
         place = place_of(key)
         heap = self._heaps[place.owner_key, place.video_id]
         heap.kinds[place.kind] += size_bytes
@@ -121,18 +142,32 @@ class Inventory:
         _, key, _, video = prefix.split("/", 3)
         del self._heaps[key, video]
 
-    def holdings(self, owners: Mapping[str, str], now: datetime) -> list[Holding]:
-        """Return what each known video holds, and last what belongs to none; `owners` are those of known videos."""
-        found, stray = [], dict.fromkeys((Kind.UPLOAD, Kind.ORPHAN), 0)
+    def holdings(
+        self, owners: Mapping[str, str], now: datetime, exports: Mapping[str, ExportHolder] = MappingProxyType({})
+    ) -> list[Holding]:
+        """Return what each video holds, and last what belongs to none.
+
+        `owners` are those of known videos, `exports` the holders of known exports.
+        """
+        videos: dict[str, tuple[str, defaultdict[Kind, int]]] = {}
+        stray = dict.fromkeys((Kind.UPLOAD, Kind.ORPHAN), 0)
         for (key, video), heap in self._heaps.items():
             if video and _owns(owners, key, video):
-                found.append(Holding(video, owners[video], dict(heap.kinds)))
+                videos[video] = owners[video], heap.kinds.copy()
             elif video:
                 is_fresh = heap.newest is not None and heap.newest > now - _REGISTERING
                 stray[Kind.UPLOAD if is_fresh else Kind.ORPHAN] += sum(heap.kinds.values())
             else:
                 for kind, number in heap.kinds.items():
                     stray[kind] += number
+        for export, size in self._exports.items():
+            holder = exports.get(export)
+            if holder is None:
+                stray[Kind.ORPHAN] += size
+            else:
+                _, kinds = videos.setdefault(holder.video_id, (holder.owner_id, defaultdict(int)))
+                kinds[Kind.EXPORT] += size
+        found = [Holding(video, owner, dict(kinds)) for video, (owner, kinds) in videos.items()]
         return [*found, Holding(NO_VIDEO, "", stray)]
 
 

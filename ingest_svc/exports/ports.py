@@ -4,14 +4,15 @@ All work happens in sandboxed children and may take as long as the clip; every m
 again) beside what it names.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 from chassis.core.mediatime import TimeSpan
 from heimdex.ingest.v1 import export_pb2
+from ingest_svc.domain.exports.checking.expected import Expected
 from ingest_svc.domain.exports.values import CameraPath, Encoding, Sighting, Strategy
 from ingest_svc.domain.probe import MediaFacts
 
@@ -121,25 +122,6 @@ class SubjectFinder(Protocol):
     async def find(self, sampled: Sampled) -> Subjects:
         """Return what is seen in pictures; with no model at all nothing is seen and `missing` says why."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What a finished clip is held against.
-
-    `cameras` and `subjects` have one entry per source, in order; times within each count from the start of its cut.
-    """
-
-    duration_ns: int
-    encoding: Encoding
-    has_sound: bool
-    loudness_lufs: float
-    lengths_ns: tuple[int, ...]
-    cameras: tuple[CameraPath | None, ...] = ()
-    subjects: tuple[tuple[Sighting, ...], ...] = ()
-    caption_boxes: Sequence[tuple[float, float, float, float]] = field(default_factory=tuple)
-    """Left, top, width, height of every caption as parts of the frame, as the captions were laid out."""
-    is_stream_copy: bool = False
 
 
 class Checker(Protocol):

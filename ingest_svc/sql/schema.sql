@@ -23,6 +23,90 @@ CREATE TABLE ingest.attempts (
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'skipped'::text])))
 );
 
+-- Every hand-out of every export, and how it ended.
+CREATE TABLE ingest.export_attempts (
+    export_id text NOT NULL,  -- The export.
+    fence bigint NOT NULL,  -- Fence of the hand-out.
+    run integer NOT NULL,  -- Run it belongs to.
+    number integer NOT NULL,  -- Attempt within the run; one that was given back or lost is handed out again under its number.
+    worker text NOT NULL DEFAULT ''::text,  -- Who took it.
+    queued_at timestamp with time zone NOT NULL,  -- When it was or will be handed out.
+    started_at timestamp with time zone,  -- When a worker last began it; null until then.
+    finished_at timestamp with time zone,  -- When it ended; null while it is open.
+    outcome text,  -- How it ended; null while it is open. cancelled: stopped, given back or lost.
+    reason text NOT NULL DEFAULT ''::text,  -- Machine-readable reason; empty for a success.
+    message text NOT NULL DEFAULT ''::text,  -- The same for people.
+    starts integer NOT NULL DEFAULT 0,  -- How often workers began it.
+    CONSTRAINT export_attempts_pkey PRIMARY KEY (export_id, fence),
+    CONSTRAINT export_attempts_export_id_fkey FOREIGN KEY (export_id) REFERENCES ingest.exports(id) ON DELETE CASCADE,
+    CONSTRAINT export_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
+);
+
+-- One row per export: what was asked for, and what became of it.
+CREATE TABLE ingest.exports (
+    id text NOT NULL,  -- Computed from owner and request, or drawn.
+    owner_id text NOT NULL,  -- Subject of the token that asked for it.
+    request_id text,  -- Name that the caller gave the request; null for none.
+    request_digest text NOT NULL,  -- Digest of what was asked for; another one under the same name is refused.
+    state text NOT NULL,  -- queued, processing, completed, failed, cancelled or expired.
+    run integer NOT NULL,  -- Counted from 1; a retry begins the next one.
+    attempt integer NOT NULL,  -- Attempt, counted from 1 within the run.
+    fence bigint NOT NULL,  -- Last fence that was handed out; answers with any other are refused.
+    starts integer NOT NULL,  -- How often workers began the present hand-out.
+    is_charged boolean NOT NULL,  -- Whether it counts in the quota of its owner; failures of ours do not.
+    strategy text NOT NULL,  -- How the picture was to fill the frame.
+    ratio text NOT NULL,  -- Shape of the frame, width to height.
+    quality text NOT NULL,  -- How much the encoder may spend.
+    captions text NOT NULL,  -- How words were to be burned in.
+    snaps boolean NOT NULL,  -- Whether begin and end move to where nobody is speaking.
+    video_ids text[] NOT NULL,  -- Video of each stretch, in order; it may be gone.
+    scene_ids text[] NOT NULL,  -- Scene by which each stretch was named; empty for a range.
+    starts_ns bigint[] NOT NULL,  -- First instant of each stretch, nanoseconds from the start of its video.
+    ends_ns bigint[] NOT NULL,  -- First instant that no longer belongs to each stretch, nanoseconds.
+    cut_starts_ns bigint[],  -- First instants after snapping; null until a worker has decided.
+    cut_ends_ns bigint[],  -- First instants that no longer belong to them after snapping.
+    used_strategy text,  -- Strategy that was used; null until made.
+    is_stream_copy boolean NOT NULL DEFAULT false,  -- Whether the streams were copied as they are.
+    notes text[] NOT NULL DEFAULT '{}'::text[],  -- What was done otherwise than asked, and why.
+    check_report bytea,  -- Serialised heimdex.ingest.v1.CheckReport; null until made.
+    has_captions boolean NOT NULL DEFAULT false,  -- Whether caption files lie beside the file.
+    resolution text NOT NULL,  -- Width x height in pixels.
+    storage_path text NOT NULL,  -- Key of the file in the object store.
+    file_size_bytes bigint,  -- Length of the file in bytes; null until made.
+    duration_ns bigint,  -- Length of the clip in nanoseconds; null until made.
+    error_reason text NOT NULL DEFAULT ''::text,  -- Machine-readable reason of a failure; empty otherwise.
+    error_message text NOT NULL DEFAULT ''::text,  -- The same for people.
+    worker text NOT NULL DEFAULT ''::text,  -- Who has it in hand or had it last, service/host/pid.
+    progress double precision,  -- Part that is done, 0 to 1; null while queued.
+    beat_at timestamp with time zone,  -- When its worker last showed that it is at it.
+    created_at timestamp with time zone NOT NULL,  -- When it was asked for.
+    asked_at timestamp with time zone NOT NULL,  -- When the present run was asked for.
+    queued_at timestamp with time zone NOT NULL,  -- When the present attempt was or will be handed out.
+    started_at timestamp with time zone,  -- When the present or last attempt began; null until then.
+    completed_at timestamp with time zone,  -- When it ended, in success or failure; null until then.
+    expires_at timestamp with time zone NOT NULL,  -- When it ends to exist for its owner.
+    updated_at timestamp with time zone NOT NULL,  -- When any field last changed.
+    deleted_at timestamp with time zone,  -- When its owner removed it; it is kept as long as it counts in the quota.
+    asked_ns bigint NOT NULL,  -- The same moment as asked_at by the monotonic clock of asked_on.
+    asked_on text NOT NULL,  -- Which monotonic clock: the boot of a machine; empty when it has no name.
+    may_hold_objects boolean NOT NULL DEFAULT false,  -- Whether the object store may hold something of it.
+    version bigint NOT NULL DEFAULT 1,  -- Rises with every change.
+    CONSTRAINT exports_pkey PRIMARY KEY (id),
+    CONSTRAINT exports_owner_request_key UNIQUE (owner_id, request_id),
+    CONSTRAINT exports_end_check CHECK (((completed_at IS NULL) = (state = ANY (ARRAY['queued'::text, 'processing'::text])))),
+    CONSTRAINT exports_failure_check CHECK (((state <> 'failed'::text) OR ((error_reason <> ''::text) AND (error_message <> ''::text)))),
+    CONSTRAINT exports_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT exports_result_check CHECK (((state <> 'completed'::text) OR ((file_size_bytes IS NOT NULL) AND (duration_ns IS NOT NULL) AND (check_report IS NOT NULL)))),
+    CONSTRAINT exports_segments_check CHECK (((cardinality(video_ids) >= 1) AND (cardinality(video_ids) = cardinality(scene_ids)) AND (cardinality(video_ids) = cardinality(starts_ns)) AND (cardinality(video_ids) = cardinality(ends_ns)))),
+    CONSTRAINT exports_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text]))),
+    CONSTRAINT exports_times_check CHECK (((created_at <= asked_at) AND (created_at <= started_at) AND (created_at <= completed_at) AND (created_at <= expires_at)))
+);
+CREATE INDEX idx_exports_expires_at ON ingest.exports USING btree (expires_at) WHERE (state <> 'expired'::text);
+CREATE INDEX idx_exports_held ON ingest.exports USING btree (updated_at) WHERE may_hold_objects;
+CREATE INDEX idx_exports_open ON ingest.exports USING btree (queued_at) WHERE (state = ANY (ARRAY['queued'::text, 'processing'::text]));
+CREATE INDEX idx_exports_owner_created_at ON ingest.exports USING btree (owner_id, created_at DESC, id DESC);
+CREATE INDEX idx_exports_video_ids ON ingest.exports USING gin (video_ids);
+
 -- Facts that were taken in; a second one with the same identity changes nothing.
 CREATE TABLE ingest.inbox (
     msg_id text NOT NULL,  -- Identity of the message.

@@ -16,6 +16,7 @@ from metrics_svc.domain.library.library import (
     Overview,
     RecentSearch,
     RecentVideo,
+    SearchedPhrase,
     User,
     VideoChange,
     last_days,
@@ -79,6 +80,10 @@ class PostgresLibraryStore:
     async def recent_searches(self, user_id: str) -> tuple[RecentSearch, ...]:
         """Return the newest searches of a user."""
         return tuple(RecentSearch(**dict(row)) for row in await self._all("recent_searches", user_id, RECENT_SEARCHES))
+
+    async def searched_phrases(self, owner_id: str, since: datetime, limit: int) -> tuple[SearchedPhrase, ...]:
+        """Return what an owner searched for since an instant, the most frequent phrase first."""
+        return tuple(SearchedPhrase(**dict(row)) for row in await self._all("searched_phrases", owner_id, since, limit))
 
     async def videos_by_state(self) -> dict[str, int]:
         """Return how many videos there are in each state."""

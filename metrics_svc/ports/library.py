@@ -6,7 +6,7 @@ from typing import Protocol
 
 from metrics_svc.domain.answers.reports import Coverage
 from metrics_svc.domain.answers.windows import Window
-from metrics_svc.domain.library.library import Overview, RecentSearch, RecentVideo, User, VideoChange
+from metrics_svc.domain.library.library import Overview, RecentSearch, RecentVideo, SearchedPhrase, User, VideoChange
 from metrics_svc.domain.library.storage import Store, StoredMeasurement, StoredRow
 from metrics_svc.domain.library.user_pages import PageAsked
 from metrics_svc.domain.library.waterfall import Attempt, RunEnd
@@ -42,6 +42,10 @@ class LibraryStore(Sink, Protocol):
 
     async def recent_searches(self, user_id: str) -> tuple[RecentSearch, ...]:
         """Return the newest searches of a user, newest first."""
+        ...
+
+    async def searched_phrases(self, owner_id: str, since: datetime, limit: int) -> tuple[SearchedPhrase, ...]:
+        """Return what an owner searched for at or after an instant, the most frequent first, then the newest."""
         ...
 
     async def videos_by_state(self) -> dict[str, int]:

@@ -1,11 +1,12 @@
--- What capacity is computed from. $1 and $2 are a half-open window. Numbers come packed, eight bytes each, most significant
+-- What capacity is computed from: the work that uploads bring. Exports are asked for one by one, belong to no run, and are
+-- left out. $1 and $2 are a half-open window. Numbers come packed, eight bytes each, most significant
 -- first: a hundred thousand rows are one value, which costs the reader a millisecond. -2^63 stands for null.
 
 -- name: moment_of_piece
 -- When the piece of work ended before which, counted from the newest, so many others of the window did.
 SELECT counted_at
 FROM metrics.stage_events
-WHERE counted_at >= $1 AND counted_at < $2
+WHERE counted_at >= $1 AND counted_at < $2 AND stage <> 'exporting'
 ORDER BY counted_at DESC
 OFFSET $3 LIMIT 1
 
@@ -15,7 +16,7 @@ SELECT min(counted_at - make_interval(
     secs => least(coalesce(duration_ns, 0) / 1e9 + coalesce(wait_ns, 0) / 1e9, 86400)
 )) AS begin_at
 FROM metrics.stage_events
-WHERE counted_at >= $1 AND counted_at < $2 AND NOT is_backfilled
+WHERE counted_at >= $1 AND counted_at < $2 AND NOT is_backfilled AND stage <> 'exporting'
 
 -- name: packed_work
 -- The pieces of work that ended in a window, by stage: run, attempt, queued, started (us since 1970), length, wait (ns), model, worker, slots, corrected, skipped.
@@ -34,7 +35,7 @@ SELECT stage, string_agg(
     ''
 ) AS pieces
 FROM metrics.stage_events
-WHERE counted_at >= $1 AND counted_at < $2
+WHERE counted_at >= $1 AND counted_at < $2 AND stage <> 'exporting'
 GROUP BY stage
 
 -- name: packed_runs
@@ -51,5 +52,5 @@ WHERE counted_at >= $1 AND counted_at < $2 AND NOT is_backfilled
 -- The models that did something in a window, and the number each has in packed_work.
 SELECT model, hashtextextended(model, 0) AS key
 FROM metrics.stage_events
-WHERE counted_at >= $1 AND counted_at < $2 AND model <> ''
+WHERE counted_at >= $1 AND counted_at < $2 AND model <> '' AND stage <> 'exporting'
 GROUP BY model

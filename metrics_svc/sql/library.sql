@@ -155,6 +155,19 @@ WHERE owner_id = $1
 ORDER BY counted_at DESC, event_key
 LIMIT $2
 
+-- name: searched_phrases
+-- What an owner searched for in words since an instant, the most frequent phrase first.
+SELECT phrase, count(*) AS searches, max(counted_at) AS last_asked_at
+FROM (
+    SELECT lower(btrim(regexp_replace(query_text, '\s+', ' ', 'g'))) AS phrase, counted_at
+    FROM metrics.search_events
+    WHERE owner_id = $1 AND counted_at >= $2
+) AS asked
+WHERE phrase <> ''
+GROUP BY phrase
+ORDER BY searches DESC, last_asked_at DESC, phrase COLLATE "C"
+LIMIT $3
+
 -- name: lock_storage
 -- Let one measurement in at a time: spans are cut where the next one begins.
 SELECT pg_advisory_xact_lock(5716347)
@@ -261,12 +274,12 @@ FROM metrics.videos
 WHERE video_id = $1
 
 -- name: attempts_of_video
--- Attempts at the stages of one video, of one run or ($2 = 0) of the newest.
+-- Attempts at the stages of one video, of one run or ($2 = 0) of the newest; its exports belong to none.
 SELECT
     owner_id, generation, stage, attempt, outcome, reason, model, worker, queued_at, started_at, counted_at, duration_ns,
     wait_ns, is_clock_corrected, cpu_ns, gpu_ns, energy_uj, model_calls, items, bytes_read
 FROM metrics.stage_events
-WHERE video_id = $1 AND ($2::integer = 0 OR generation = $2)
+WHERE video_id = $1 AND ($2::integer = 0 OR generation = $2) AND stage <> 'exporting'
 ORDER BY generation DESC, counted_at DESC
 LIMIT $3
 

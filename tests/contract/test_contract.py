@@ -139,4 +139,5 @@ def test_every_public_rpc_has_a_route_and_internal_ones_have_none(tool):
         "heimdex.ingest.v1.MaintenanceService/BackfillEnds",
         "heimdex.ingest.v1.MaintenanceService/CheckEnds",
         "heimdex.metrics.v1.AdminService/RenderTable",
+        "heimdex.metrics.v1.SearchHistoryService/ListSearchedPhrases",
     } == rpcs - routed

@@ -29,6 +29,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "metrics_svc/adapters/exposition.py",
         "metrics_svc/adapters/scrape.py",
     ),
+    "imageio_ffmpeg": ("ingest_svc/adapters/cutter.py",),
     "scenedetect": ("ingest_svc/adapters/media_child/*.py",),
     "av": ("ingest_svc/adapters/media_child/*.py", "inference_svc/adapters/audio_reader.py", "client/checks.py"),
     "faster_whisper": ("inference_svc/adapters/whisper_asr.py",),
@@ -45,8 +46,19 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("client/*", "deploy/local/*", "inference_svc/pull.py"),
     "xlsxwriter": ("metrics_svc/codec/spreadsheet.py",),
     "openpyxl": (),
+    "PIL": (
+        "ingest_svc/adapters/caption_font.py",
+        "ingest_svc/adapters/media_child/*.py",
+        "inference_svc/adapters/image_reader.py",
+    ),
+    "font_source_sans_pro": ("ingest_svc/adapters/*.py",),
     "psutil": ("client/mesh.py", "ingest_svc/adapters/*"),
-    "subprocess": ("ingest_svc/adapters/media_process.py", "deploy/local/*", "client/launch.py"),
+    "subprocess": (
+        "ingest_svc/adapters/media_process.py",
+        "ingest_svc/adapters/ffmpeg_process.py",
+        "deploy/local/*",
+        "client/launch.py",
+    ),
 }
 """Library -> the only files that may import it."""
 

@@ -15,7 +15,9 @@ from tests.support.eventually import eventually
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLIP = ROOT / "client" / "demo" / "harbour.mp4"
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+MARKED = dict(re.findall(r"<!-- test: (\w+) -->\n```sh\n(.*?)```", README, re.DOTALL))
+"""Blocks that are run as a whole."""
+BLOCKS = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if block not in MARKED.values()]
 LINES = [line.partition("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 MADE_ELSEWHERE = {"make test"}
 """Commands that can not run inside of themselves."""
@@ -57,12 +59,21 @@ def test_every_heimdex_command_of_the_readme_works(shell, command):
 
 @pytest.mark.timeout(180)
 def test_the_http_example_of_the_readme_works_as_it_stands(shell):
-    block = README.partition("<!-- test: http -->")[2].partition("```sh\n")[2].partition("```")[0]
-    done = shell(block)
+    done = shell(MARKED["http"])
 
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "VIDEO_STATE_READY" in done.stdout
     assert '"results"' in done.stdout.replace(" ", "")
+
+
+@pytest.mark.timeout(240)
+def test_the_shorts_of_the_readme_are_made_as_they_stand(shell, tmp_path):
+    """R-EXP-01."""
+    done = shell("heimdex upload talk.mp4 --wait\n" + MARKED["shorts"])
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "verdict: good" in done.stdout
+    assert (tmp_path / "short.mp4").stat().st_size > 10_000
 
 
 def test_every_make_target_of_the_readme_exists_and_help_lists_it():

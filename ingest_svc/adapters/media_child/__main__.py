@@ -1,4 +1,4 @@
-"""`python -m ingest_svc.adapters.media_child {probe|scenes} PARENT_PID`: read one request, answer it, end."""
+"""`python -m ingest_svc.adapters.media_child COMMAND PARENT_PID`: read one request, answer it, end."""
 
 import errno
 import json
@@ -15,7 +15,16 @@ __all__ = ["main"]
 
 _NO_MEMORY = frozenset((errno.ENOMEM, errno.EAGAIN))
 _PROGRESS_SECONDS = 0.1
-_COMMANDS = {"probe": "probing", "scenes": "detecting"}
+_COMMANDS = {
+    "probe": "probing",
+    "outline": "outlining",
+    "scenes": "detecting",
+    "sample": "sampling",
+    "measure": "measuring",
+    "look": "looking",
+    "inspect": "inspecting",
+    "copy": "copying",
+}
 
 
 class _Reporter:

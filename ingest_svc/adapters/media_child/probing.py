@@ -37,7 +37,7 @@ from ingest_svc.domain.probe import (
     judge,
 )
 
-__all__ = ["FFmpegError", "Refused", "run"]
+__all__ = ["FFmpegError", "Refused", "outline", "run"]
 
 _NS = 1_000_000_000
 _DURATION_TOLERANCE_NS = _NS
@@ -69,7 +69,7 @@ def run(request: Mapping[str, Any], progress: Callable[[float], None]) -> dict[s
     path = Path(request["path"])
     limits = AcceptanceLimits(request["max_pixels"], request["max_duration_seconds"])
     with open_media(path) as container:
-        facts = _outline(container, path)
+        facts = outline(container, path)
         _refuse_if(judge(facts, limits))
         writer = None
         if facts.audio is not None:
@@ -89,8 +89,8 @@ def run(request: Mapping[str, Any], progress: Callable[[float], None]) -> dict[s
     return {"facts": asdict(facts), "audio": audio if audio is not None and audio["samples"] else None}
 
 
-def _outline(container: InputContainer, path: Path) -> MediaFacts:
-    """Return what the header says."""
+def outline(container: InputContainer, path: Path) -> MediaFacts:
+    """Return what the header says: sizes before rotation, rates and lengths as they are claimed."""
     videos, sounds = video_tracks(container), audio_tracks(container)
     chosen = choose_audio(sounds)
     return MediaFacts(

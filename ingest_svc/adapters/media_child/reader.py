@@ -153,7 +153,8 @@ def audio_tracks(container: InputContainer) -> tuple[AudioTrack, ...]:
 
 def sample_aspect(stream: VideoStream) -> Fraction:
     """Return the width of a sample over its height; 1 where the file says nothing sensible."""
-    aspect = getattr(_decoder(stream), "sample_aspect_ratio", None)
+    # Matroska says it of the stream, and its decoder never hears of it.
+    aspect = stream.sample_aspect_ratio or getattr(_decoder(stream), "sample_aspect_ratio", None)
     return Fraction(aspect) if aspect and _MIN_ASPECT <= aspect <= 1 / _MIN_ASPECT else Fraction(1)
 
 

@@ -113,12 +113,21 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """How the result is encoded: H.264, 8-bit 4:2:0 BT.709, constant frame rate, AAC, MP4 that plays from its start."""
+    """How the result is encoded: H.264, 8-bit 4:2:0 BT.709, constant frame rate, AAC, MP4 that plays from its start.
+
+    Attributes:
+        size: of the picture.
+        crf: quality the encoder aims at; lower is better.
+        preset: how long the encoder may search.
+        audio_bps: bits per second of the sound.
+        max_bps: bits per second of the picture, on average over any two seconds.
+    """
 
     size: Size
     crf: int
     preset: str
     audio_bps: int = 192_000
+    max_bps: int = 5_000_000
 
 
 _SHORTER_SIDE: Mapping[Quality, int] = MappingProxyType({Quality.LOW: 720, Quality.MEDIUM: 1080, Quality.HIGH: 1080})
@@ -126,6 +135,10 @@ _CRF: Mapping[Quality, int] = MappingProxyType({Quality.LOW: 26, Quality.MEDIUM:
 _PRESET: Mapping[Quality, str] = MappingProxyType(
     {Quality.LOW: "veryfast", Quality.MEDIUM: "veryfast", Quality.HIGH: "fast"}
 )
+_MAX_BPS: Mapping[Quality, int] = MappingProxyType(
+    {Quality.LOW: 2_500_000, Quality.MEDIUM: 5_000_000, Quality.HIGH: 7_300_000}
+)
+"""HIGH stays below 60 MB a minute with its sound, whatever the picture."""
 
 
 def encoding_of(ratio: Ratio, quality: Quality) -> Encoding:
@@ -133,7 +146,7 @@ def encoding_of(ratio: Ratio, quality: Quality) -> Encoding:
     short, shape = _SHORTER_SIDE[quality], ratio.fraction
     long = round(short * max(shape, 1 / shape) / 2) * 2
     size = Size(short, long) if shape <= 1 else Size(long, short)
-    return Encoding(size=size, crf=_CRF[quality], preset=_PRESET[quality])
+    return Encoding(size=size, crf=_CRF[quality], preset=_PRESET[quality], max_bps=_MAX_BPS[quality])
 
 
 @dataclass(frozen=True, slots=True)

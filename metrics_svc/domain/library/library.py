@@ -15,6 +15,7 @@ __all__ = [
     "Overview",
     "RecentSearch",
     "RecentVideo",
+    "SearchedPhrase",
     "User",
     "UserDetail",
     "UserSort",
@@ -129,6 +130,15 @@ class RecentSearch:
     latency_ns: int | None
     results_count: int
     video_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchedPhrase:
+    """What a user searched for in words, in lower case, how often, and when last."""
+
+    phrase: str
+    searches: int
+    last_asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

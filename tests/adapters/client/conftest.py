@@ -1,6 +1,7 @@
 """A real HTTP server that speaks the shapes of the gateway: proto field names, int64 as strings, enums by name."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from client.api import HeimdexClient
+from client.patience import Patience
+from tests.support.export_answers import CONTENT, DONE, MEDIA, makes
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,22 @@ class Asked:
     body: bytes
 
 
+@dataclass(frozen=True)
+class File:
+    """Bytes of a signed link: with ranges unless told otherwise, and a connection that breaks after some bytes."""
+
+    content: bytes
+    breaks_after: int | None = None
+    knows_ranges: bool = True
+    has_length: bool = True
+
+
 @dataclass
 class Door:
-    """`answers[METHOD, path]` is a function of the request giving (status, value); a list of values becomes NDJSON."""
+    """`answers[METHOD, path]` is a function of the request giving (status, value).
+
+    A list of values becomes NDJSON, a File what a media link answers.
+    """
 
     url: str = ""
     answers: dict[tuple[str, str], Callable[[Asked], tuple[int, Any]]] = field(default_factory=dict)
@@ -32,10 +50,21 @@ class Door:
         self.answers[method, path] = lambda _: (status, value)
 
 
-def status(code: int, message: str, *, reason: str = "", fields: dict[str, str] | None = None) -> dict[str, Any]:
+def status(
+    code: int,
+    message: str,
+    *,
+    reason: str = "",
+    fields: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
+    retry_delay: str = "",
+) -> dict[str, Any]:
     details: list[dict[str, Any]] = []
     if reason:
-        details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "heimdex"})
+        info: dict[str, Any] = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
+        details.append({**info, "domain": "heimdex", "metadata": metadata or {}})
+    if retry_delay:
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": retry_delay})
     if fields:
         faults = [{"field": name, "description": why} for name, why in fields.items()]
         details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": faults})
@@ -56,6 +85,9 @@ def _handler(door: Door) -> type[BaseHTTPRequestHandler]:
             door.asked.append(asked)
             answer = door.answers.get((self.command, parts.path), _nothing)
             code, value = answer(asked)
+            if isinstance(value, File):
+                self._send_file(value, headers.get("range", ""))
+                return
             if isinstance(value, list):
                 payload, kind = b"".join(json.dumps(line).encode() + b"\n" for line in value), "application/x-ndjson"
             elif isinstance(value, bytes):
@@ -67,6 +99,21 @@ def _handler(door: Door) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)
+
+        def _send_file(self, file: File, asked: str) -> None:
+            found = re.fullmatch(r"bytes=([0-9]+)-", asked) if file.knows_ranges else None
+            start = int(found[1]) if found else 0
+            piece = file.content[start:]
+            self.send_response(206 if found else 200)
+            self.send_header("Content-Type", "video/mp4")
+            if found:
+                size = len(file.content)
+                self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            if file.has_length:
+                self.send_header("Content-Length", str(len(piece)))
+            self.end_headers()
+            self.wfile.write(piece[: file.breaks_after])
+            self.close_connection = True
 
         do_GET = do_POST = do_DELETE = do_PATCH = _answer  # noqa: N815
 
@@ -95,5 +142,27 @@ def door(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Door]:
 
 
 @pytest.fixture
+def file() -> type[File]:
+    return File
+
+
+@pytest.fixture
 def refusal() -> Callable[..., dict[str, Any]]:
     return status
+
+
+@pytest.fixture
+def mesh(door: Any, file: Any) -> Any:
+    """A mesh on which e1 is asked for, cut and completed."""
+    makes(door, DONE)
+    door.say("GET", MEDIA, file(CONTENT))
+    door.say("GET", "/v1/exports/e1/captions.srt", b"1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    door.say("GET", "/v1/exports/e1/captions.vtt", b"WEBVTT\n")
+    return door
+
+
+@pytest.fixture
+def client(door: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeimdexClient]:
+    monkeypatch.setattr(Patience, "pause", lambda _: None)
+    with HeimdexClient(door.url, "t") as made:
+        yield made

@@ -234,3 +234,11 @@ def test_bug_is_one_sentence(door: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert result.exit_code == 1
     assert result.stderr.startswith("heimdex: this is a bug: AttributeError")
     assert "Traceback" not in result.output
+
+
+def test_scenes_are_listed_with_the_id_that_makes_a_short_of_one(door: Any) -> None:
+    scenes = [{"id": "s_mx4kq2v7c3hzn5tw6ypfj2r8ab", "index": 0, "end_s": 7.5, "transcript_segment": "hello there"}]
+    door.say("GET", "/v1/videos/v1/scenes", {"scenes": scenes})
+    lines = [" ".join(line.split()) for line in heimdex("video", "scenes", "v1").stdout.splitlines()]
+
+    assert lines[1] == "0 s_mx4kq2v7c3hzn5tw6ypfj2r8ab 00:00-00:07 hello there"

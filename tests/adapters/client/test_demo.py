@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from client.cli import main
 from client.demo.clip import load_clip
+from tests.support.export_answers import CONTENT, DONE, makes
 
 CLIP = load_clip()
 READY = {"id": "v1", "state": "VIDEO_STATE_READY", "metadata": {"title": CLIP.title}, "scene_count": 5}
@@ -59,6 +60,15 @@ def _mesh(door: Any, models: list[dict[str, Any]], *, video: dict[str, Any] = RE
     door.say("GET", "/v1/admin/performance/stages", {"data": [row]})
     door.say("GET", "/v1/admin/performance/latency", {"videos_measured": "1", "p50_processing_ms": 900})
     door.say("GET", "/v1/admin/performance/rtf", {"p50_rtf": 0.04})
+    best = {"start_s": 1.0, "end_s": 9.0, "score": 0.8, "reasons": [{"kind": "CUTS", "message": "begins at a cut"}]}
+    door.say("POST", "/v1/videos/v1:proposeShorts", {"proposals": [best]})
+    makes(door, DONE)
+
+
+@pytest.fixture
+def door(mesh: Any) -> Any:
+    """The mesh on which exports are made, too."""
+    return mesh
 
 
 def _demo(*arguments: str) -> Result:
@@ -80,6 +90,31 @@ def test_demo_goes_the_whole_way_and_leaves_a_line_that_repeats_the_search(door:
     assert "Authorization: Bearer a-token" in words
     assert json.loads(words[-1]) == {"q": CLIP.searches[0].text, "video_ids": ["v1"]}
     assert next(asked for asked in door.asked if asked.path == "/v1/uploads").body == CLIP.path.read_bytes()
+
+
+def test_the_best_stretch_becomes_a_short_that_is_saved_and_measured(door: Any, tmp_path: Path) -> None:
+    """R-EXP-01: asked for once a day, however often the demo is run."""
+    _mesh(door, [OCR, TEXT])
+    said = json.loads(_demo("--json").stdout)
+    again = _demo()
+    asked = [json.loads(asked.body) for asked in door.asked if asked.path == "/v1/exports"]
+    saved = tmp_path / "data" / "run" / "demo-short.mp4"
+
+    assert asked[0] == asked[1]
+    assert asked[0]["segments"] == [{"video": "v1", "start_s": 1.0, "end_s": 9.0}]
+    assert said["short"] == {"export": DONE, "files": [str(saved)]}
+    assert saved.read_bytes() == CONTENT
+    assert "begins at a cut" in again.stderr
+    assert "verdict: good" in again.stderr
+
+
+def test_a_short_that_is_refused_is_one_line_and_no_failure(door: Any, refusal: Any) -> None:
+    _mesh(door, [OCR, TEXT])
+    door.say("POST", "/v1/exports", refusal(8, "10 exports were made", reason="EXPORT_QUOTA_EXCEEDED"), 429)
+    result = _demo()
+
+    assert result.exit_code == 0
+    assert "EXPORT_QUOTA_EXCEEDED" in result.stderr
 
 
 def test_wrong_hit_gets_no_check_mark_and_fails_the_demo(door: Any) -> None:

@@ -42,6 +42,25 @@ async def test_a_signed_object_is_sent_whole(client):
 
 
 @pytest.mark.parametrize(
+    ("name", "content_type", "is_shown"),
+    [
+        ("e_1.mp4", "video/mp4", True),
+        ("e_1.jpg", "image/jpeg", True),
+        ("e_1.vtt", "text/vtt; charset=utf-8", True),
+        ("e_1.srt", "application/x-subrip; charset=utf-8", False),
+    ],
+)
+async def test_files_of_an_export_have_their_media_types(client, tmp_path, name, content_type, is_shown):
+    """R-EXP-10: whatever this system thinks of their endings."""
+    key = f"exports/ada/{name}"
+    await BlobStore(str(tmp_path)).put(key, b"0123456789")
+    got = await client.get(link(key), headers={"range": "bytes=2-4"})
+
+    assert (got.status_code, got.content, got.headers["content-type"]) == (206, b"234", content_type)
+    assert ("content-disposition" in got.headers) is not is_shown
+
+
+@pytest.mark.parametrize(
     ("header", "start", "end"),
     [("bytes=0-0", 0, 1), ("bytes=1000000-", 1_000_000, 3_000_000), ("bytes=-7", 2_999_993, 3_000_000)],
 )

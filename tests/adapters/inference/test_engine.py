@@ -108,6 +108,7 @@ async def test_the_list_of_models_says_what_is_in_use(engine: InferenceEngine) -
         Task.IMAGE_EMBEDDING: "mobilenet_v2_imagenet",
         Task.OBJECT_DETECTION: "yolox_nano_coco",
         Task.OCR: "rapidocr-ppocrv6-small",
+        Task.FACE_DETECTION: "yunet_face",
     }
 
 

@@ -57,6 +57,21 @@ async def test_every_number_of_a_piece_comes_back(capacity_store, keep):
     assert one.run[0] != other.run[0]
 
 
+async def test_exports_are_no_uploads(capacity_store, keep):
+    """R-AD3-05: they come one by one, long after; their work is not what an upload brings."""
+    at = NOW - timedelta(hours=1)
+    await keep(stage_event(1, finished_at=at, model="base@1"))
+    before = await capacity_store.recording(DAY)
+    await keep(
+        stage_event(1, stage="EXPORTING", event_id="e_1/exporting/1", generation=0, finished_at=at, model="yunet@1"),
+        stage_event(9, stage="EXPORTING", event_id="e_2/exporting/1", generation=0, finished_at=at),
+    )
+    after = await capacity_store.recording(DAY)
+
+    assert set(after.pieces) == set(before.pieces) == {"transcription"}
+    assert after.models == before.models
+
+
 async def test_what_was_not_told_is_not_a_number(capacity_store, keep):
     """Absent, not 0."""
     await keep(

@@ -114,6 +114,16 @@ async def test_the_waterfall_adds_up_as_the_database_tells_it(lab):
     assert (answer.measured, answer.approximate, answer.missing) == (8, 0, 0)
 
 
+async def test_exports_belong_to_no_run_of_their_video(lab):
+    """R-AD3-02: a short made long after changes no waterfall; its time and its cost are told by stage."""
+    await lab.take(*run_of_v1())
+    before = await lab.ask(*ASKED["waterfall"])
+    export = attempt("EXPORTING", 90, 5, event_id="e_1/exporting/7", generation=0)
+    await lab.take(export, attempt("EXPORTING", 95, 2, event_id="e_2/exporting/3", generation=0, outcome="FAILED"))
+
+    assert await lab.ask(*ASKED["waterfall"]) == before
+
+
 async def test_a_video_that_nobody_told_of_is_not_found_and_one_with_events_alone_is(lab):
     await lab.take(stage_event(8, owner_id="eve"))
     known = await lab.ask("GetWaterfall", waterfall_pb2.GetWaterfallRequest(video_id="v8"))

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.core.ids import owner_key
-from ingest_svc.domain.stored import NO_VIDEO, Inventory, Kind, Told, place_of, what_changed
+from ingest_svc.domain.stored import NO_VIDEO, ExportHolder, Inventory, Kind, Told, export_of, place_of, what_changed
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 OWNERS = {"v_1": "ada", "v_2": "eve"}
+EXPORTS = {"e_1": ExportHolder("v_1", "ada"), "e_2": ExportHolder("v_gone", "eve")}
 
 FOLDERS = ["users", "uploads", "videos", "source", "g1", "g12", "results", "keyframes", "exports", "audio.flac"]
 parts = st.sampled_from(
@@ -20,6 +21,9 @@ keys = st.one_of(
     st.tuples(st.sampled_from([owner_key("ada"), owner_key("eve")]), st.sampled_from(["v_1", "v_2", "v_3"]), parts).map(
         lambda one: f"users/{one[0]}/videos/{one[1]}/{one[2]}"
     ),
+    st.tuples(
+        st.sampled_from(["ada", "eve"]), st.sampled_from(["e_1", "e_2", "e_9"]), st.sampled_from(["mp4", "srt"])
+    ).map(lambda one: f"exports/{one[0]}/{one[1]}.{one[2]}"),
     st.text(max_size=40),
 )
 ages = st.sampled_from([timedelta(0), timedelta(minutes=9), timedelta(days=3)])
@@ -36,12 +40,23 @@ def taken(listing):
 @given(objects)
 def test_every_byte_is_held_by_somebody_exactly_once_whatever_the_keys(listing):
     """R-AD3-03."""
-    holdings = taken(listing).holdings(OWNERS, NOW)
+    holdings = taken(listing).holdings(OWNERS, NOW, EXPORTS)
 
     assert sum(size for _, size, _ in listing) == sum(sum(one.kinds.values()) for one in holdings)
     assert len({one.video_id for one in holdings}) == len(holdings)
-    assert {one.video_id for one in holdings} <= {*OWNERS, NO_VIDEO}
-    assert all(OWNERS[one.video_id] == one.owner_id for one in holdings if one.video_id)
+    assert {one.video_id for one in holdings} <= {*OWNERS, "v_gone", NO_VIDEO}
+    assert all({**OWNERS, "v_gone": "eve"}[one.video_id] == one.owner_id for one in holdings if one.video_id)
+    found = {(one.video_id, kind): size for one in holdings for kind, size in one.kinds.items()}
+    for export, holder in EXPORTS.items():
+        mine = sum(size for key, size, _ in listing if export_of(key) == export)
+        elsewhere = sum(
+            size
+            for key, size, _ in listing
+            if place_of(key).video_id == holder.video_id
+            and place_of(key).kind is Kind.EXPORT
+            and place_of(key).owner_key == owner_key(holder.owner_id)
+        )
+        assert found.get((holder.video_id, Kind.EXPORT), 0) == mine + elsewhere
 
 
 @given(objects)

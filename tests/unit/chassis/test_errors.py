@@ -6,7 +6,16 @@ import grpc
 import pytest
 
 from chassis.core import errors
-from chassis.core.errors import BORDERS, Disposition, FieldViolation, HeimdexError, InvalidInput, Overloaded, border_of
+from chassis.core.errors import (
+    BORDERS,
+    Disposition,
+    FieldViolation,
+    HeimdexError,
+    InvalidInput,
+    Overloaded,
+    QuotaViolation,
+    border_of,
+)
 from chassis.io.grpc_status import error_from_status, status_from_error
 
 STYLE = {
@@ -91,6 +100,14 @@ def test_violations_survive_the_border():
 def test_advice_when_to_come_back_survives_the_border():
     """R-EXP-04."""
     assert error_from_status(status_from_error(Overloaded(retry_after_seconds=2.5))).retry_after_seconds == 2.5
+
+
+def test_quotas_survive_the_border():
+    """R-EXP-04: google.rpc.QuotaFailure, beside the advice when to come back."""
+    quotas = (QuotaViolation("exports per 24 hours", "at most 10 in any 24 hours"),)
+    known = error_from_status(status_from_error(Overloaded("x", retry_after_seconds=2.5, quotas=quotas)))
+
+    assert (known.quotas, known.retry_after_seconds) == (quotas, 2.5)
 
 
 def test_metadata_can_not_be_changed_after_the_fact():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.core.errors import PermissionDenied
-from chassis.io.signed_urls import LINK_SECONDS, sign_path, verify_signature
+from chassis.io.signed_urls import LINK_SECONDS, link_end, sign_path, verify_signature
 
 NOW = 1_800_000_000
 KEY = "users/u_1/videos/v_1/g1/thumbnails/0000.jpg"
@@ -27,6 +27,14 @@ def test_a_link_is_good_for_its_hour_and_not_longer(key, now):
     with pytest.raises(PermissionDenied) as refused:
         verify_signature("secret", found, expires, signature, now_seconds=int(expires))
     assert refused.value.reason == "LINK_EXPIRED"
+
+
+@given(st.integers(0, 1 << 33), st.integers(0, 10_000))
+def test_a_link_ends_with_its_object_at_the_latest(now, left):
+    """R-EXP-11: the file of an export is gone at its time, and so is every link to it."""
+    end = int(parts(sign_path("secret", KEY, now_seconds=now, until_seconds=now + left))[1])
+
+    assert end == link_end(now, now + left) == min(now + left, link_end(now))
 
 
 def test_the_same_link_is_given_for_some_minutes():

@@ -76,6 +76,7 @@ def test_token_without_user_or_life_is_a_wrong_command_line(tmp_path: Path, argu
 def test_help_tells_every_command_and_exit_status() -> None:
     result = CliRunner().invoke(main, ["--help"])
 
-    for command in ("up", "down", "token", "upload", "search", "video", "models", "stages", "doctor", "demo"):
+    shorts = ("export", "exports", "propose")
+    for command in ("up", "down", "token", "upload", "search", "video", *shorts, "models", "stages", "doctor", "demo"):
         assert f"\n  {command} " in result.stdout
     assert "6  the video failed" in result.stdout

@@ -1,0 +1,1 @@
+"""Where the frame goes, so that it follows its subject calmly."""

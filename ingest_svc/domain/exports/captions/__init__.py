@@ -1,0 +1,1 @@
+"""Words on a clip: which, when, where, and as which texts."""

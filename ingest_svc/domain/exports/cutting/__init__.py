@@ -1,0 +1,1 @@
+"""From a clip that is wanted to what ffmpeg is told."""
