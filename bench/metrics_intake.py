@@ -50,7 +50,7 @@ _INSERT = """INSERT INTO metrics.bench_events SELECT * FROM unnest(
 
 async def measure(run: Run) -> Measured:
     """Publish, then drain with the one, then with the other."""
-    count = run.count(100_000, 2_000)
+    count = run.count(300_000, 2_000)
     events = _events(count)
     distinct = len({event.event_id for event in events})
     async with running_servers(run.folder("servers")) as servers:

@@ -65,7 +65,13 @@ class SketchRows:
 
 def _columns(cells: Sequence[Cell]) -> list[object]:
     owners, periods, *words = zip(*cells, strict=True) if cells else ((),) * len(Cell._fields)
-    return [owners, _array(periods), *words]
+    return [_texts(owners), _array(periods), *map(_texts, words)]
+
+
+def _texts(values: Sequence[str]) -> str:
+    """Return an array of texts as PostgreSQL writes it; few of them are different."""
+    quoted = {value: '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in frozenset(values)}
+    return "{" + ",".join([quoted[value] for value in values]) + "}"
 
 
 def _array(numbers: Iterable[int | None]) -> str:

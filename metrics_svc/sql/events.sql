@@ -70,8 +70,10 @@ ON CONFLICT DO NOTHING
 -- The bins of those rows that are there, by the number each is asked for with.
 -- OFFSET 0 keeps the planner from joining thousands of rows with all rows of the same hour.
 SELECT wanted.number, found.bins
-FROM unnest($1::text[], $2::text::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $8::text::bigint[])
-    AS wanted (owner_id, period_us, measure, stage, outcome, model, number)
+FROM unnest(
+    $1::text::text[], $2::text::bigint[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[],
+    $8::text::bigint[]
+) AS wanted (owner_id, period_us, measure, stage, outcome, model, number)
 CROSS JOIN LATERAL (
     SELECT kept.bins
     FROM metrics.sketches AS kept
@@ -91,9 +93,9 @@ SELECT
     owner_id, to_timestamp(period_us / 1000000), measure, stage, outcome, model, $7::boolean, measured, approximate,
     missing, total, smallest, largest, bins
 FROM unnest(
-    $1::text[], $2::text::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $8::text::bigint[],
-    $9::text::bigint[], $10::text::bigint[], $11::text::numeric[], $12::text::bigint[], $13::text::bigint[],
-    $14::bytea[]
+    $1::text::text[], $2::text::bigint[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[],
+    $8::text::bigint[], $9::text::bigint[], $10::text::bigint[], $11::text::numeric[], $12::text::bigint[],
+    $13::text::bigint[], $14::bytea[]
 ) AS added (
     owner_id, period_us, measure, stage, outcome, model, measured, approximate, missing, total, smallest, largest, bins
 )

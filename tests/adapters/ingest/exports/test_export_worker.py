@@ -2,147 +2,21 @@
 
 import asyncio
 import errno
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chassis.core.clock import SystemClock
 from chassis.core.errors import UnreadableMedia, UpstreamUnavailable
-from chassis.core.mediatime import TimeSpan
-from chassis.io.concurrently import beside
 from chassis.io.jetstream import Outgoing
 from heimdex.common.v1 import stage_pb2
-from heimdex.ingest.v1 import export_pb2, work_pb2
-from heimdex.metrics.v1 import stage_event_pb2
-from ingest_svc.adapters.export_sweep_store import ExportSweepStore
-from ingest_svc.adapters.report_store import ReportStore
-from ingest_svc.channels import EXPORT_CHANNEL, OUTBOX_CHANNEL
+from heimdex.ingest.v1 import work_pb2
 from ingest_svc.domain.exports.facts import CancelRequested, Claimed, Lost
-from ingest_svc.domain.exports.values import ExportState, Strategy
+from ingest_svc.domain.exports.values import ExportState
 from ingest_svc.exports import worker as worker_module
-from ingest_svc.exports.making import Product
-from ingest_svc.exports.record import beside_key
-from ingest_svc.exports.sweeper import ExportSweeper
-from ingest_svc.exports.worker import CONSUMER, ExportWorker
-from ingest_svc.relay import OutboxRelay
-from ingest_svc.storage import StorageScanner
-from ingest_svc.watchers import Watchers
+from ingest_svc.exports.worker import CONSUMER
 from tests.support.eventually import eventually
-from tests.support.export_lab import NS, order_one
+from tests.support.export_worker_lab import CLOCK, asked, attempts_of, becomes, events, keys, working
 from tests.support.ingest_lab import OWNER
-from tests.support.told_lab import told_bytes
-
-CLOCK = SystemClock()
-
-
-class FileMaker:
-    """Writes small files; `before` runs first and may fail or wait."""
-
-    def __init__(self) -> None:
-        self.jobs: list = []
-        self.ended = 0
-        self.before = self.nothing
-
-    async def nothing(self, job):
-        """Go on at once."""
-
-    async def make(self, job) -> Product:
-        self.jobs.append(job)
-        try:
-            await self.before(job)
-        finally:
-            self.ended += 1
-        files = {kind: job.folder / f"clip.{kind}" for kind in ("mp4", "jpg", "srt", "vtt")}
-        for kind, path in files.items():
-            path.write_bytes(f"{kind} {len(self.jobs)}".encode())
-        return Product(
-            clip=files["mp4"],
-            thumbnail=files["jpg"],
-            srt=files["srt"],
-            vtt=files["vtt"],
-            spans=(TimeSpan(0, 10 * NS),),
-            used_strategy=Strategy.BLUR_PAD,
-            is_stream_copy=False,
-            notes=(),
-            report=export_pb2.CheckReport(verdict=export_pb2.CHECK_VERDICT_GOOD),
-            size_bytes=5,
-            duration_ns=10 * NS,
-        )
-
-
-@dataclass
-class Lab:
-    """Everything that makes exports; messages are sent, and watchers told."""
-
-    exports: Any
-    shelf: Any
-    database: Any
-    blobs: Any
-    bus: Any
-    scratch: Path
-    maker: FileMaker
-    worker: ExportWorker
-    sweeper: ExportSweeper
-
-
-@pytest.fixture
-async def lab(request, database, progress, bus, blobs):
-    exports, shelf, sweeps, tmp_path = map(request.getfixturevalue, ("exports", "shelf", "sweeps", "tmp_path"))
-    watchers, maker, relay = Watchers(), FileMaker(), OutboxRelay(progress, bus, CLOCK)
-    worker = ExportWorker(
-        store=exports,
-        maker=maker,
-        bus=bus,
-        blobs=blobs,
-        watchers=watchers,
-        clock=CLOCK,
-        scratch=tmp_path / "scratch",
-    )
-    sweeper = ExportSweeper(
-        store=exports, sweeps=sweeps, bus=bus, blobs=blobs, clock=CLOCK, overdue_seconds=0.0, period_seconds=60.0
-    )
-    async with (
-        beside(database.listen(OUTBOX_CHANNEL, relay.wake)),
-        beside(database.listen(EXPORT_CHANNEL, watchers.notify)),
-        beside(relay.run()),
-    ):
-        yield Lab(exports, shelf, database, blobs, bus, tmp_path / "scratch", maker, worker, sweeper)
-
-
-@asynccontextmanager
-async def working(worker, slots=1):
-    stopping = asyncio.Event()
-    async with beside(worker.run(slots=slots, stopping=stopping)):
-        try:
-            yield
-        finally:
-            stopping.set()  # as a service does before it cancels its workers
-
-
-async def asked(lab, export_id="e_1", **order: Any):
-    return (await order_one(lab.exports, export_id, at=CLOCK.now(), **order)).export
-
-
-def becomes(lab, state, export_id="e_1"):
-    async def look():
-        row = await lab.shelf.get(OWNER, export_id)
-        return row if row.export.state is state else False
-
-    return eventually(look, within_seconds=15.0)
-
-
-async def events(database, kind=stage_event_pb2.StageEvent, pattern="stage/%"):
-    async with database.connection() as connection:
-        rows = await connection.fetch("SELECT payload FROM ingest.outbox WHERE msg_id LIKE $1 ORDER BY id", pattern)
-    return [kind.FromString(row["payload"]) for row in rows]
-
-
-async def keys(blobs, prefix):
-    return sorted([one.key async for one in blobs.list_objects(prefix)])
 
 
 async def test_an_export_is_made_stored_and_told_once(lab):
@@ -325,65 +199,6 @@ async def test_a_message_that_is_no_work_is_put_aside(lab):
         assert await lab.bus.holds("HEIMDEX_DEAD", 1, "dead/strange")
 
 
-async def test_an_export_whose_message_is_gone_is_handed_out_again(lab):
-    """The sweep: what neither the outbox nor the carrier has is lost; what one of them has is not."""
-    export = await asked(lab)
-    await eventually(lambda: _is_waiting(lab.bus))
-    await lab.sweeper.sweep()
-    assert (await lab.shelf.get(OWNER, "e_1")).export.fence == export.fence, "the carrier has it"
-    await lab.bus._jetstream.purge_stream("HEIMDEX_WORK")  # a lost store
-    await lab.sweeper.sweep()
-    async with working(lab.worker):
-        done = await becomes(lab, ExportState.COMPLETED)
-
-    assert (done.export.fence, done.export.attempt) == (export.fence + 1, 1)
-
-
-async def _is_waiting(bus):
-    return await bus.pending(CONSUMER) == 1
-
-
-async def test_an_expired_export_loses_its_files_and_a_deleted_one_too(lab):
-    """R-EXP-11: the objects are swept; the row stays as expired."""
-    await asked(lab, "e_1")
-    await asked(lab, "e_2")
-    await asked(lab, "e_3", lives=timedelta(0))
-    async with working(lab.worker):
-        await becomes(lab, ExportState.COMPLETED)
-        await becomes(lab, ExportState.COMPLETED, "e_2")
-    await lab.exports.delete(OWNER, "e_2", now=CLOCK.now())
-    async with lab.database.connection() as connection:
-        await connection.execute("UPDATE ingest.exports SET expires_at = created_at WHERE id = 'e_1'")
-    await lab.sweeper.sweep()
-    await lab.sweeper.sweep()
-
-    assert await keys(lab.blobs, "") == []
-    assert (await lab.shelf.get(OWNER, "e_1")).export.state is ExportState.EXPIRED
-    assert (await lab.exports.quota(OWNER, now=CLOCK.now())).used >= 2
-
-
-async def test_exports_are_counted_to_the_video_they_show(lab):
-    """R-AD3-03, R-STO-01: by their keys and their rows; what belongs to no known export is an orphan."""
-    scanner = StorageScanner(ReportStore(lab.database), lab.blobs, lab.bus, CLOCK, period_seconds=60.0)
-    await asked(lab)
-    async with working(lab.worker):
-        done = await becomes(lab, ExportState.COMPLETED)
-    await lab.blobs.put("exports/ada/e_nobody.mp4", b"x" * 77)
-    await scanner.scan()
-    told = {(event.video_id, one.kind): one.bytes for event in await told_bytes(lab.database) for one in event.stored}
-    size = 0
-    for kind in ("mp4", "jpg", "srt", "vtt"):
-        size += await lab.blobs.head(beside_key(done.order.storage_path, kind))
-
-    assert told == {("v_1", "export"): size, ("", "orphan"): 77}
-    await lab.exports.delete(OWNER, "e_1", now=CLOCK.now())
-    await lab.sweeper.sweep()
-    await scanner.measure(["v_1"])
-    assert [one.bytes for event in await told_bytes(lab.database) for one in event.stored if one.kind == "export"][
-        -1
-    ] == 0
-
-
 async def test_an_object_store_that_refuses_the_end_costs_an_attempt_and_no_export(lab, monkeypatch):
     """What was made can not take its place: tried for a while, then made again; the carrier is not asked to judge."""
     monkeypatch.setattr(worker_module, "_STORE_SECONDS", 0.2)
@@ -401,12 +216,6 @@ async def test_an_object_store_that_refuses_the_end_costs_an_attempt_and_no_expo
 
     assert (await attempts_of(lab))[0] == ("failed", "BLOB_STORE_UNAVAILABLE")
     assert await lab.blobs.get(done.order.storage_path) == b"mp4 2"
-
-
-async def attempts_of(lab):
-    async with lab.database.connection() as connection:
-        rows = await connection.fetch("SELECT outcome, reason FROM ingest.export_attempts ORDER BY fence")
-    return [tuple(row) for row in rows]
 
 
 async def test_a_database_that_was_away_delays_an_export_and_costs_it_nothing(lab, monkeypatch):
@@ -439,35 +248,3 @@ async def test_work_on_an_export_that_is_not_there_any_more_is_done(lab):
         await eventually(lambda: _is_idle(lab.bus))
 
     assert lab.maker.jobs == []
-
-
-async def test_the_sweep_goes_on_by_itself(lab, database):
-    """An export that was never made before its time was over has its reason, and then it is expired."""
-    await asked(lab, lives=timedelta(0))
-    sweeper = ExportSweeper(
-        store=lab.exports,
-        sweeps=ExportSweepStore(database),
-        bus=lab.bus,
-        blobs=lab.blobs,
-        clock=CLOCK,
-        overdue_seconds=60.0,
-        period_seconds=0.01,
-    )
-    async with beside(sweeper.run()):
-        expired = (await becomes(lab, ExportState.EXPIRED)).export
-
-    assert (expired.reason, expired.completed_at is not None) == ("EXPORT_TIMED_OUT", True)
-    assert (await lab.exports.quota(OWNER, now=CLOCK.now())).used == 0
-
-
-async def test_old_exports_are_forgotten(lab, database):
-    """Expired ones after a month, deleted ones as soon as they do not count."""
-    now = CLOCK.now()
-    for export_id, age in (("e_old", 32), ("e_new", 2), ("e_deleted", 1.1)):
-        await order_one(lab.exports, export_id, at=now - timedelta(days=age))
-    await lab.exports.delete(OWNER, "e_deleted", now=now)
-    await lab.sweeper.sweep()
-    async with database.connection() as connection:
-        left = await connection.fetch("SELECT id FROM ingest.exports")
-
-    assert {row["id"] for row in left} == {"e_new"}
