@@ -1,6 +1,7 @@
 """kill -9 while a short is made, and a short that is stopped: one result, one place in the quota, nothing left."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,11 @@ def end_of(library: Library, export: str) -> dict[str, Any]:
 
 def children(mesh: RunningMesh) -> list[str]:
     """What runs below ingest_svc, spares included."""
-    return [" ".join(one.cmdline()) for one in psutil.Process(mesh.pids["ingest_svc"]).children(recursive=True)]
+    found = []
+    for one in psutil.Process(mesh.pids["ingest_svc"]).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # gone since it was listed
+            found.append(" ".join(one.cmdline()))
+    return found
 
 
 def objects(mesh: RunningMesh, export: str) -> list[str]:
