@@ -29,11 +29,12 @@ def descendants(pid: int) -> set[int]:
 
 
 def media_children(pid: int) -> set[int]:
-    """Pids of the sandboxed media children below the process; the servers of the tests may live there, too."""
+    """Pids of the sandboxed media children of the process itself: a mesh of the tests below it has its own."""
 
     def is_ours(child: int) -> bool:
         try:
-            return b"media_child" in Path(f"/proc/{child}/cmdline").read_bytes()
+            parent = int(Path(f"/proc/{child}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+            return parent == pid and b"media_child" in Path(f"/proc/{child}/cmdline").read_bytes()
         except OSError:
             return False
 
