@@ -54,7 +54,8 @@ class Jobs:
         counts = self.until - self.first
         job = np.repeat(np.arange(self.first.size), counts)
         piece = np.arange(job.size) - np.repeat(np.cumsum(counts) - counts, counts) + self.first[job]
-        arrivals: Seconds = self.arrivals_s[job] + begun[piece] - begun[self.first[job]]
+        # The difference first: a first piece is there exactly when its job is, however much work stands before it.
+        arrivals: Seconds = self.arrivals_s[job] + (begun[piece] - begun[self.first[job]])
         return arrivals
 
 

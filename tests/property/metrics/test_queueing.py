@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metrics_svc.domain.capacity.forecast import Line
@@ -82,6 +82,7 @@ def test_nobody_waits_longer_with_one_server_more(line, count):
 
 
 @given(any_lines)
+@example([(3.0, [(4093.2094103462446, 0.0)]), (3.0, [(0.0, 0.0)])])
 def test_nobody_waits_where_nobody_is_said_to_wait(line):
     enough = jobs_of(line).enough_servers
 
